@@ -1,0 +1,109 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let swift: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .treatAllWarnings(as: .error),
+]
+
+/// C targets hold the hot loops: optimised in debug builds too.
+let optimised: [CSetting] = [.unsafeFlags(["-O3", "-Wall", "-Wextra", "-Werror"])]
+
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: swift)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: swift)
+}
+
+let package = Package(
+    name: "Refinery",
+    products: [
+        .executable(name: "refinery", targets: ["refinery"]),
+        .library(name: "RefineryClient", targets: ["Client"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.6.0"),
+    ],
+    targets: [
+        // The system libraries: a module map and a shim header each.
+        .systemLibrary(name: "CLibuv", pkgConfig: "libuv", providers: [.apt(["libuv1-dev"])]),
+        .systemLibrary(
+            name: "CProtobufC", pkgConfig: "libprotobuf-c",
+            providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CLibpng", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+
+        // Our C.
+        .target(
+            name: "COpenBLAS", cSettings: optimised,
+            // Static: only then can the core type be chosen before the library's own constructor.
+            linkerSettings: [
+                .linkedLibrary(":libopenblas.a"), .linkedLibrary("m"), .linkedLibrary("pthread"),
+            ]),
+        .target(name: "CKernels", cSettings: optimised),
+        .target(name: "CPNGShim", dependencies: ["CLibpng"], cSettings: optimised),
+        .target(name: "CRefineryProto", dependencies: ["CProtobufC"]),
+        .target(name: "CVocabulary", exclude: ["merges.txt"]),
+        .target(name: "CEmbeddedModels", exclude: ["base.safetensors", "refiner.safetensors"]),
+
+        // The path of a request, from the inside out.
+        module("Generation"),
+        module("Metrics"),
+        module("Tokenization", ["CVocabulary"]),
+        module("Diffusion"),
+        module("Tensors", ["COpenBLAS", "CKernels"]),
+        module("Weights", ["Tensors"]),
+        module(
+            "SDXL",
+            ["Generation", "Tokenization", "Diffusion", "Tensors", "Weights", "CEmbeddedModels"]),
+        module("PNGEncoding", ["Generation", "CLibpng", "CPNGShim"]),
+        module("Wire", ["Generation", "CProtobufC", "CRefineryProto"]),
+        module("Transport", ["CLibuv"]),
+        module("Jobs", ["Generation", "PNGEncoding", "Metrics"]),
+        module(
+            "Server",
+            [
+                "Transport", "Wire", "Jobs", "Generation", "Metrics",
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        module("Client", ["Transport", "Wire", "Generation"]),
+        .executableTarget(
+            name: "refinery",
+            dependencies: [
+                "Server", "Client", "SDXL", "Jobs", "Generation", "Metrics", "PNGEncoding",
+                "Tensors", "Weights", "Transport", "Wire",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ], swiftSettings: swift),
+
+        // Tests.
+        .target(
+            name: "TestSupport", dependencies: ["Generation", "Weights"], path: "Tests/TestSupport",
+            swiftSettings: swift),
+        tests("GenerationTests", ["Generation", "TestSupport"]),
+        tests("MetricsTests", ["Metrics"]),
+        tests("TokenizationTests", ["Tokenization", "TestSupport"]),
+        tests("DiffusionTests", ["Diffusion", "TestSupport"]),
+        tests("TensorsTests", ["Tensors", "CKernels", "COpenBLAS", "TestSupport"]),
+        tests("WeightsTests", ["Weights", "Tensors", "TestSupport"]),
+        tests(
+            "SDXLTests",
+            ["SDXL", "Generation", "Diffusion", "Tokenization", "Tensors", "Weights", "TestSupport"]),
+        tests("PNGEncodingTests", ["PNGEncoding", "Generation", "TestSupport"]),
+        tests("WireTests", ["Wire", "Generation", "TestSupport"]),
+        tests("TransportTests", ["Transport", "TestSupport"]),
+        tests("JobsTests", ["Jobs", "Generation", "Metrics", "TestSupport"]),
+        tests(
+            "EndToEndTests",
+            [
+                "Server", "Client", "SDXL", "Jobs", "Generation", "Metrics", "Transport", "Wire",
+                "PNGEncoding", "Tensors", "Weights", "TestSupport",
+            ]),
+        tests("TidyTests", []),
+    ]
+)

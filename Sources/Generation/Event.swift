@@ -1,0 +1,144 @@
+/// What a job reports, in order. `sequence` grows by at least one from event to event.
+public struct Event: Equatable, Sendable {
+    public var jobID: String
+    public var sequence: UInt64
+    /// Milliseconds since 1970, for display only.
+    public var timeMilliseconds: Int64
+    public var content: Content
+
+    public init(jobID: String, sequence: UInt64, timeMilliseconds: Int64, content: Content) {
+        self.jobID = jobID
+        self.sequence = sequence
+        self.timeMilliseconds = timeMilliseconds
+        self.content = content
+    }
+
+    public enum Content: Equatable, Sendable {
+        case accepted(GenerationPlan)
+        case queued(Queued)
+        case progress(Progress)
+        case handedOff(HandedOff)
+        case image(Image)
+    }
+
+    public struct Queued: Equatable, Sendable {
+        /// Jobs ahead of this one; 0 is next.
+        public var place: Int
+        public var etaSeconds: Double?
+
+        public init(place: Int, etaSeconds: Double?) {
+            self.place = place
+            self.etaSeconds = etaSeconds
+        }
+    }
+
+    public struct Progress: Equatable, Sendable {
+        public var phase: Phase
+        /// Steps finished of the whole schedule, 0...steps.
+        public var step: Int
+        public var steps: Int
+        /// Steps finished of this phase.
+        public var phaseStep: Int
+        public var phaseSteps: Int
+        /// Of the step just finished; 0 where the phase has none.
+        public var timestep: Double
+        public var sigma: Double
+        public var stepSeconds: Double
+        public var elapsedSeconds: Double
+        /// Until the whole job is done, weighted by the measured cost of each kind of work.
+        public var etaSeconds: Double?
+        public var imageIndex: Int
+        public var imageCount: Int
+
+        public init(
+            phase: Phase, step: Int, steps: Int, phaseStep: Int, phaseSteps: Int, timestep: Double,
+            sigma: Double, stepSeconds: Double, elapsedSeconds: Double, etaSeconds: Double?,
+            imageIndex: Int, imageCount: Int
+        ) {
+            self.phase = phase
+            self.step = step
+            self.steps = steps
+            self.phaseStep = phaseStep
+            self.phaseSteps = phaseSteps
+            self.timestep = timestep
+            self.sigma = sigma
+            self.stepSeconds = stepSeconds
+            self.elapsedSeconds = elapsedSeconds
+            self.etaSeconds = etaSeconds
+            self.imageIndex = imageIndex
+            self.imageCount = imageCount
+        }
+    }
+
+    /// The refiner takes over the latents.
+    public struct HandedOff: Equatable, Sendable {
+        public var imageIndex: Int
+        public var handoff: GenerationPlan.Handoff
+        /// SHA-256 of the latents at the handoff (little-endian float32, [4, height/8, width/8]).
+        public var latentsSHA256: [UInt8]
+
+        public init(imageIndex: Int, handoff: GenerationPlan.Handoff, latentsSHA256: [UInt8]) {
+            self.imageIndex = imageIndex
+            self.handoff = handoff
+            self.latentsSHA256 = latentsSHA256
+        }
+    }
+
+    public struct Image: Equatable, Sendable {
+        public var png: [UInt8]
+        public var size: ImageSize
+        public var seed: Int64
+        public var sha256: [UInt8]
+        public var imageIndex: Int
+        public var imageCount: Int
+        /// On the image that completes the job.
+        public var summary: Summary?
+
+        public init(
+            png: [UInt8], size: ImageSize, seed: Int64, sha256: [UInt8], imageIndex: Int,
+            imageCount: Int, summary: Summary?
+        ) {
+            self.png = png
+            self.size = size
+            self.seed = seed
+            self.sha256 = sha256
+            self.imageIndex = imageIndex
+            self.imageCount = imageCount
+            self.summary = summary
+        }
+    }
+
+    /// The whole job, over all its images.
+    public struct Summary: Equatable, Sendable {
+        public var baseSteps: Int
+        public var refinerSteps: Int
+        public var textEncodingSeconds: Double
+        public var baseSeconds: Double
+        public var refinerSeconds: Double
+        public var decodingSeconds: Double
+        public var totalSeconds: Double
+
+        public init(
+            baseSteps: Int = 0, refinerSteps: Int = 0, textEncodingSeconds: Double = 0,
+            baseSeconds: Double = 0, refinerSeconds: Double = 0, decodingSeconds: Double = 0,
+            totalSeconds: Double = 0
+        ) {
+            self.baseSteps = baseSteps
+            self.refinerSteps = refinerSteps
+            self.textEncodingSeconds = textEncodingSeconds
+            self.baseSeconds = baseSeconds
+            self.refinerSeconds = refinerSeconds
+            self.decodingSeconds = decodingSeconds
+            self.totalSeconds = totalSeconds
+        }
+    }
+}
+
+/// Which part of the work runs; the numbers are the wire's.
+public enum Phase: Int32, Sendable, CaseIterable {
+    case textEncoding = 1
+    case imageEncoding = 2
+    case base = 3
+    case refiner = 4
+    case decoding = 5
+}

@@ -1,0 +1,69 @@
+/// What a caller asked for, unchecked: every field is optional, so that an absent one and an empty
+/// one stay apart. ``GenerationJob`` is the checked form. Names and ranges: ``Parameter``.
+public struct GenerationRequest: Equatable, Sendable {
+    public var requestID: String?
+    public var positivePrompt: String?
+    /// Nil and "" differ: see DESIGN of the handoff (zeros for the base, or the encoded empty text).
+    public var negativePrompt: String?
+    /// For the base's second text encoder; nil or empty means `positivePrompt`.
+    public var positivePrompt2: String?
+    public var negativePrompt2: String?
+    public var model: String?
+    public var width: Int?
+    public var height: Int?
+    public var steps: Int?
+    public var scheduler: String?
+    public var seed: Int64?
+    public var cfgScale: Double?
+    public var numberResults: Int?
+    public var originalSize: ImageSize?
+    public var cropTopLeft: ImagePoint?
+    public var targetSize: ImageSize?
+    public var negativeOriginalSize: ImageSize?
+    public var negativeCropTopLeft: ImagePoint?
+    public var negativeTargetSize: ImageSize?
+    public var refiner: Refiner?
+
+    public init() {}
+
+    /// The second expert, and where it takes over: exactly one of the four `start…` fields.
+    public struct Refiner: Equatable, Sendable {
+        public var model: String?
+        /// 1-based: the refiner runs steps `startStep...steps`.
+        public var startStep: Int?
+        public var startStepPercentage: Int?
+        /// The refiner runs every step whose timestep is below this.
+        public var startTimestep: Double?
+        /// The refiner runs every step whose sigma is below this.
+        public var startSigma: Double?
+        public var cfgScale: Double?
+        public var positivePrompt: String?
+        public var negativePrompt: String?
+        public var aestheticScore: Double?
+        public var negativeAestheticScore: Double?
+
+        public init() {}
+    }
+}
+
+/// Pixels, height before width as SDXL's size conditioning has them.
+public struct ImageSize: Hashable, Sendable {
+    public var height: Int
+    public var width: Int
+
+    public init(height: Int, width: Int) {
+        self.height = height
+        self.width = width
+    }
+}
+
+/// Pixels from the top left corner.
+public struct ImagePoint: Hashable, Sendable {
+    public var top: Int
+    public var left: Int
+
+    public init(top: Int, left: Int) {
+        self.top = top
+        self.left = left
+    }
+}

@@ -1,0 +1,113 @@
+/// What turns a job into pictures. The services know only this; `SDXL` is the real one, tests have
+/// their own.
+public protocol ImageGenerator: Sendable {
+    /// In the order to show them.
+    var models: [ModelDescription] { get }
+
+    /// Resolves the job against its models: schedule, handoff, advice. Touches no file and computes
+    /// no tensor, so it may be called on the event loop.
+    func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan
+
+    /// The work itself, to be advanced by one compute lane at a time.
+    func makeRun(_ job: GenerationJob, plan: GenerationPlan) throws(GenerationError)
+        -> any GenerationRun
+}
+
+/// One job's computation: a value the caller advances, so progress and cancelling need no callbacks.
+/// Not thread-safe: one lane owns it. Dropping it cancels the rest.
+public protocol GenerationRun: AnyObject {
+    /// What the next `advance()` will do; nil when all is done.
+    var nextPhase: Phase? { get }
+
+    /// Does one unit of work: the text encoding, one whole step, or one decoding.
+    func advance() throws(GenerationError) -> GenerationUpdate
+}
+
+/// What one call of ``GenerationRun/advance()`` did.
+public enum GenerationUpdate: Sendable {
+    case textEncoded
+    case step(StepReport)
+    case image(DecodedImage)
+}
+
+public struct StepReport: Equatable, Sendable {
+    public var phase: Phase
+    public var imageIndex: Int
+    /// 1-based index of the step just finished, in the whole schedule.
+    public var step: Int
+    public var timestep: Double
+    public var sigma: Double
+    /// After the last base step, when a refiner follows: SHA-256 of the latents it takes over.
+    public var handoffLatentsSHA256: [UInt8]?
+
+    public init(
+        phase: Phase, imageIndex: Int, step: Int, timestep: Double, sigma: Double,
+        handoffLatentsSHA256: [UInt8]? = nil
+    ) {
+        self.phase = phase
+        self.imageIndex = imageIndex
+        self.step = step
+        self.timestep = timestep
+        self.sigma = sigma
+        self.handoffLatentsSHA256 = handoffLatentsSHA256
+    }
+}
+
+/// A picture: 8-bit RGB, `pixels` is [height, width, 3].
+public struct DecodedImage: Equatable, Sendable {
+    public var imageIndex: Int
+    public var size: ImageSize
+    public var seed: Int64
+    public var pixels: [UInt8]
+
+    public init(imageIndex: Int, size: ImageSize, seed: Int64, pixels: [UInt8]) {
+        self.imageIndex = imageIndex
+        self.size = size
+        self.seed = seed
+        self.pixels = pixels
+    }
+}
+
+/// A model file, and what was found in it.
+public struct ModelDescription: Equatable, Sendable {
+    /// What requests call it: its file name without the extension.
+    public var id: String
+    /// Other names for it, such as `civitai:101055@128078`.
+    public var aliases: [String]
+    /// Such as `SDXL base`, `SDXL refiner` or `Stable Diffusion 1.x`.
+    public var architecture: String
+    public var role: Role
+    /// Such as `F16`.
+    public var dtype: String
+    public var byteCount: Int64
+    public var parameterCount: Int64
+    /// What a request without a size gets.
+    public var defaultSize: ImageSize
+    /// The smallest width and height, in pixels.
+    public var minimumSide: Int
+    /// Why it cannot be used; empty when it can.
+    public var problem: String
+
+    public enum Role: Int32, Sendable {
+        case unusable = 0
+        case base = 1
+        case refiner = 2
+    }
+
+    public init(
+        id: String, aliases: [String], architecture: String, role: Role, dtype: String,
+        byteCount: Int64, parameterCount: Int64, defaultSize: ImageSize,
+        minimumSide: Int, problem: String
+    ) {
+        self.id = id
+        self.aliases = aliases
+        self.architecture = architecture
+        self.role = role
+        self.dtype = dtype
+        self.byteCount = byteCount
+        self.parameterCount = parameterCount
+        self.defaultSize = defaultSize
+        self.minimumSide = minimumSide
+        self.problem = problem
+    }
+}
