@@ -1,1 +1,110 @@
 #pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// The engine's element-wise loops. Activations are token-major: row r of a [rows, channels] matrix
+// starts at `data + r * channels`, and channels are contiguous. Every kernel exists for AVX-512,
+// AVX2 + FMA + F16C and plain SSE2; the CPU's best is chosen at the first call.
+
+typedef enum : int32_t {
+    refinery_dtype_float32 = 0,
+    refinery_dtype_float16 = 1,
+    refinery_dtype_bfloat16 = 2,
+} refinery_dtype;
+
+typedef enum : int32_t {
+    refinery_isa_portable = 0,
+    refinery_isa_avx2 = 1,
+    refinery_isa_avx512 = 2,
+} refinery_isa;
+
+/// The best this CPU can run.
+refinery_isa refinery_isa_available(void);
+/// The one in use. Not for use while kernels run.
+refinery_isa refinery_isa_current(void);
+/// Forces one, for tests; false when this CPU cannot run it. Not for use while kernels run.
+bool refinery_isa_force(refinery_isa isa);
+
+typedef enum : int32_t {
+    refinery_activation_none = 0,
+    refinery_activation_silu = 1,
+    /// Exact GELU: x * Phi(x).
+    refinery_activation_gelu = 2,
+    /// CLIP-L's x * sigmoid(1.702 x).
+    refinery_activation_quick_gelu = 3,
+} refinery_activation;
+
+/// `count` elements of `dtype` at any alignment, as float32.
+void refinery_widen(float *out, const void *in, refinery_dtype dtype, size_t count);
+
+/// Filters of a k x k convolution, [rows, channels, taps] of `dtype` at any alignment, as `taps`
+/// float32 matrices [rows, channels], `tap_stride` floats apart. `scratch`: channels * taps floats.
+void refinery_widen_filters(
+    float *out, const void *in, refinery_dtype dtype, size_t rows, size_t channels, size_t taps,
+    size_t tap_stride, float *scratch);
+
+/// What follows a product, while its tile is in cache: out = activation(in + bias) + residual.
+/// `bias` ([columns]) and `residual` (laid out as `out`) may be NULL; `in` may be `out`.
+void refinery_epilogue(
+    float *out, size_t out_stride, const float *in, size_t in_stride, size_t rows, size_t columns,
+    const float *bias, const float *residual, refinery_activation activation);
+
+/// out = a * gelu(gate) for rows [a, gate] of 2 * columns each.
+void refinery_geglu(float *out, const float *in, size_t rows, size_t columns);
+
+void refinery_activate(float *data, size_t count, refinery_activation activation);
+
+/// out += in
+void refinery_add(float *out, const float *in, size_t count);
+
+/// Layer norm of each row, with population variance. `out` may be `in`.
+void refinery_layer_norm(
+    float *out, const float *in, size_t rows, size_t columns, const float *weight,
+    const float *bias, float epsilon);
+
+/// Mean and sum of squared deviations of each channel group over `rows` tokens.
+/// `scratch`: `channels` floats.
+void refinery_group_moments(
+    const float *in, size_t rows, size_t channels, size_t groups, double *mean, double *deviation,
+    float *scratch);
+
+/// out = activation((in - mean) * scale + bias), each [channels]. `out` may be `in`.
+void refinery_normalize(
+    float *out, const float *in, size_t rows, size_t channels, const float *mean,
+    const float *scale, const float *bias, refinery_activation activation);
+
+/// Softmax of each row of `scale * data`. With `causal_start` >= 0, row r sees only its first
+/// `causal_start + r + 1` columns and the rest become 0.
+void refinery_softmax(
+    float *data, size_t rows, size_t columns, float scale, ptrdiff_t causal_start);
+
+/// One tap's input of a convolution for output tokens [first, first + count) of an image:
+/// out[i] = the input token under (y * stride + dy, x * stride + dx), zeros outside the picture.
+/// With `upsample` 1 the picture is twice as large, each token standing for 2 x 2 (or as much of
+/// them as `height` and `width`, the enlarged size, have).
+void refinery_gather_tap(
+    float *out, const float *image, size_t height, size_t width, size_t channels, size_t out_width,
+    size_t stride, ptrdiff_t dy, ptrdiff_t dx, bool upsample, size_t first, size_t count);
+
+/// out[r] = [left[r], right[r]]
+void refinery_concatenate(
+    float *out, const float *left, size_t left_channels, const float *right, size_t right_channels,
+    size_t rows);
+
+/// Whether every element is finite.
+bool refinery_all_finite(const float *data, size_t count);
+
+/// 8-bit pixels of a decoded picture: (x / 2 + 0.5) clamped, times 255, half to even.
+void refinery_to_pixels(uint8_t *out, const float *in, size_t count);
+
+/// A fixed set of threads that shares out the tiles of one loop after another.
+typedef struct refinery_team refinery_team;
+typedef void (*refinery_team_body)(void *context, size_t index, size_t worker);
+
+/// `threads` includes the caller of `refinery_team_run`; NULL when threads cannot be started.
+refinery_team *refinery_team_create(size_t threads);
+void refinery_team_destroy(refinery_team *team);
+/// Calls `body` once for each index below `count`, in any order, from any of the team's threads, and
+/// returns when all are done. `worker` is below the number of threads. One caller at a time.
+void refinery_team_run(refinery_team *team, size_t count, refinery_team_body body, void *context);

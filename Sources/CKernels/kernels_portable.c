@@ -1,0 +1,3 @@
+#define LANES 4
+#define KERNEL(name) refinery_portable_##name
+#include "kernels_impl.h"

@@ -1,0 +1,35 @@
+// One row a kernel: result, name, parameters, arguments. It declares the three builds of each and
+// defines the public function that calls the chosen one.
+#define REFINERY_KERNELS(X)                                                                        \
+    X(void, widen, (float *out, const void *in, refinery_dtype dtype, size_t count),               \
+      (out, in, dtype, count))                                                                     \
+    X(void, widen_filters,                                                                         \
+      (float *out, const void *in, refinery_dtype dtype, size_t rows, size_t channels,             \
+       size_t taps, size_t tap_stride, float *scratch),                                            \
+      (out, in, dtype, rows, channels, taps, tap_stride, scratch))                                 \
+    X(void, epilogue,                                                                              \
+      (float *out, size_t out_stride, const float *in, size_t in_stride, size_t rows,              \
+       size_t columns, const float *bias, const float *residual, refinery_activation activation),  \
+      (out, out_stride, in, in_stride, rows, columns, bias, residual, activation))                 \
+    X(void, geglu, (float *out, const float *in, size_t rows, size_t columns),                     \
+      (out, in, rows, columns))                                                                    \
+    X(void, activate, (float *data, size_t count, refinery_activation activation),                 \
+      (data, count, activation))                                                                   \
+    X(void, add, (float *out, const float *in, size_t count), (out, in, count))                    \
+    X(void, layer_norm,                                                                            \
+      (float *out, const float *in, size_t rows, size_t columns, const float *weight,              \
+       const float *bias, float epsilon),                                                          \
+      (out, in, rows, columns, weight, bias, epsilon))                                             \
+    X(void, group_moments,                                                                         \
+      (const float *in, size_t rows, size_t channels, size_t groups, double *mean,                 \
+       double *deviation, float *scratch),                                                         \
+      (in, rows, channels, groups, mean, deviation, scratch))                                      \
+    X(void, normalize,                                                                             \
+      (float *out, const float *in, size_t rows, size_t channels, const float *mean,               \
+       const float *scale, const float *bias, refinery_activation activation),                     \
+      (out, in, rows, channels, mean, scale, bias, activation))                                    \
+    X(void, softmax,                                                                               \
+      (float *data, size_t rows, size_t columns, float scale, ptrdiff_t causal_start),             \
+      (data, rows, columns, scale, causal_start))                                                  \
+    X(bool, all_finite, (const float *data, size_t count), (data, count))                          \
+    X(void, to_pixels, (uint8_t *out, const float *in, size_t count), (out, in, count))

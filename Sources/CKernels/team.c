@@ -1,0 +1,153 @@
+#include "CKernels.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct worker {
+    struct refinery_team *team;
+    size_t number;
+    pthread_t thread;
+};
+
+struct refinery_team {
+    size_t thread_count;
+    struct worker *workers;
+
+    // The loop being shared out. Written before `generation` moves on, so the workers see it whole.
+    refinery_team_body body;
+    void *context;
+    size_t count;
+    atomic_size_t next;
+    atomic_size_t busy;
+
+    atomic_uint generation;
+    pthread_mutex_t lock;
+    pthread_cond_t started;
+    pthread_cond_t finished;
+    atomic_bool stopping;
+};
+
+/// Loops follow each other within microseconds in a step; a short spin saves most wake-ups, and a
+/// team that has nothing to do soon sleeps.
+enum { SPINS = 4000 };
+
+static void take_tiles(struct refinery_team *team, size_t worker) {
+    for (;;) {
+        size_t index = atomic_fetch_add_explicit(&team->next, 1, memory_order_relaxed);
+        if (index >= team->count) {
+            return;
+        }
+        team->body(team->context, index, worker);
+    }
+}
+
+static unsigned await_generation(struct refinery_team *team, unsigned seen) {
+    for (int i = 0; i < SPINS; i++) {
+        unsigned now = atomic_load_explicit(&team->generation, memory_order_acquire);
+        if (now != seen) {
+            return now;
+        }
+        __builtin_ia32_pause();
+    }
+    pthread_mutex_lock(&team->lock);
+    unsigned now;
+    while ((now = atomic_load_explicit(&team->generation, memory_order_acquire)) == seen) {
+        pthread_cond_wait(&team->started, &team->lock);
+    }
+    pthread_mutex_unlock(&team->lock);
+    return now;
+}
+
+static void *work(void *argument) {
+    struct worker *self = argument;
+    struct refinery_team *team = self->team;
+    unsigned seen = 0;
+    for (;;) {
+        seen = await_generation(team, seen);
+        if (atomic_load_explicit(&team->stopping, memory_order_relaxed)) {
+            return NULL;
+        }
+        take_tiles(team, self->number);
+        if (atomic_fetch_sub_explicit(&team->busy, 1, memory_order_acq_rel) == 1) {
+            pthread_mutex_lock(&team->lock);
+            pthread_cond_signal(&team->finished);
+            pthread_mutex_unlock(&team->lock);
+        }
+    }
+}
+
+static void start_generation(struct refinery_team *team) {
+    pthread_mutex_lock(&team->lock);
+    atomic_fetch_add_explicit(&team->generation, 1, memory_order_release);
+    pthread_cond_broadcast(&team->started);
+    pthread_mutex_unlock(&team->lock);
+}
+
+refinery_team *refinery_team_create(size_t threads) {
+    struct refinery_team *team = calloc(1, sizeof *team);
+    if (!team) {
+        return NULL;
+    }
+    pthread_mutex_init(&team->lock, NULL);
+    pthread_cond_init(&team->started, NULL);
+    pthread_cond_init(&team->finished, NULL);
+    team->thread_count = 1;
+    team->workers = calloc(threads, sizeof *team->workers);
+    for (size_t n = 1; team->workers && n < threads; n++) {
+        struct worker *worker = &team->workers[n];
+        *worker = (struct worker){.team = team, .number = n};
+        if (pthread_create(&worker->thread, NULL, work, worker)) {
+            break;
+        }
+        team->thread_count++;
+    }
+    if (!team->workers || team->thread_count < threads) {
+        refinery_team_destroy(team);
+        return NULL;
+    }
+    return team;
+}
+
+void refinery_team_destroy(refinery_team *team) {
+    if (!team) {
+        return;
+    }
+    atomic_store(&team->stopping, true);
+    start_generation(team);
+    for (size_t n = 1; n < team->thread_count; n++) {
+        pthread_join(team->workers[n].thread, NULL);
+    }
+    pthread_cond_destroy(&team->finished);
+    pthread_cond_destroy(&team->started);
+    pthread_mutex_destroy(&team->lock);
+    free(team->workers);
+    free(team);
+}
+
+void refinery_team_run(refinery_team *team, size_t count, refinery_team_body body, void *context) {
+    if (team->thread_count == 1 || count < 2) {
+        for (size_t i = 0; i < count; i++) {
+            body(context, i, 0);
+        }
+        return;
+    }
+    team->body = body;
+    team->context = context;
+    team->count = count;
+    atomic_store_explicit(&team->next, 0, memory_order_relaxed);
+    atomic_store_explicit(&team->busy, team->thread_count - 1, memory_order_relaxed);
+    start_generation(team);
+    take_tiles(team, 0);
+    for (int i = 0; i < SPINS; i++) {
+        if (atomic_load_explicit(&team->busy, memory_order_acquire) == 0) {
+            return;
+        }
+        __builtin_ia32_pause();
+    }
+    pthread_mutex_lock(&team->lock);
+    while (atomic_load_explicit(&team->busy, memory_order_acquire) != 0) {
+        pthread_cond_wait(&team->finished, &team->lock);
+    }
+    pthread_mutex_unlock(&team->lock);
+}

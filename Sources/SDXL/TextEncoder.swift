@@ -1,0 +1,187 @@
+internal import Glibc
+internal import Tensors
+internal import Tokenization
+internal import Weights
+
+/// A CLIP text encoder: CLIP-L (the base's first) or OpenCLIP bigG (the base's second, the refiner's
+/// only one). The two differ in how their files name things, in the activation, and in that only
+/// bigG has a pooled output.
+struct TextEncoder: Sendable {
+    let width: Int
+    let headDimension: Int
+    let tokenEmbedding: WeightTensor
+    let positionEmbedding: WeightTensor
+    let layers: [Layer]
+    let activation: ActivationFunction
+    /// OpenCLIP's last norm and projection, [width, pooled width], used as x @ projection.
+    let pooling: (norm: LayerNorm, projection: WeightTensor)?
+
+    struct Layer: Sendable {
+        let norm1: LayerNorm
+        let queries: Linear
+        let keys: Linear
+        let values: Linear
+        let output: Linear
+        let norm2: LayerNorm
+        let expand: Linear
+        let contract: Linear
+    }
+
+    var pooledWidth: Int { pooling?.projection.shape[1] ?? 0 }
+
+    /// - Parameter tokens: ids of each prompt, all ``CLIPTokenizer/length`` long.
+    /// - Returns: `states` [prompts, 77, width], the output of the last layer but one, without the
+    ///   final norm; `pooled` [prompts, pooled width], at the first end token.
+    func encode(
+        _ prompts: [TokenizedPrompt], _ compute: Compute
+    ) -> (states: Activation, pooled: Activation?) {
+        let length = CLIPTokenizer.length
+        var hidden = embed(prompts, compute)
+        var penultimate = hidden
+        for (index, layer) in layers.enumerated() {
+            if index == layers.count - 1 {
+                penultimate = hidden
+                if pooling == nil { break }
+            }
+            hidden = forward(layer, hidden, compute)
+        }
+        guard let pooling else { return (penultimate, nil) }
+        let ends = compute.activation(
+            images: prompts.count, height: 1, width: 1, channels: width)
+        for (index, prompt) in prompts.enumerated() {
+            ends.image(index).update(
+                from: hidden.data + (index * length + prompt.endIndex) * width, count: width)
+        }
+        let normed = compute.layerNorm(ends, pooling.norm)
+        return (penultimate, compute.multiply(normed, byMatrix: pooling.projection))
+    }
+
+    private func embed(_ prompts: [TokenizedPrompt], _ compute: Compute) -> Activation {
+        let length = CLIPTokenizer.length
+        let out = compute.activation(
+            images: prompts.count, height: 1, width: length, channels: width)
+        let positions = compute.activation(images: 1, height: 1, width: length, channels: width)
+        compute.copyRows(of: positionEmbedding, 0..<length, into: positions.data)
+        for (index, prompt) in prompts.enumerated() {
+            for (position, id) in prompt.ids.enumerated() {
+                compute.copyRows(
+                    of: tokenEmbedding, Int(id)..<Int(id) + 1,
+                    into: out.image(index) + position * width)
+            }
+            compute.add(positions, to: out.images(index..<index + 1))
+        }
+        return out
+    }
+
+    /// One transformer layer: a new activation.
+    private func forward(
+        _ layer: Layer, _ input: Activation, _ compute: Compute
+    ) -> Activation {
+        let out = compute.activation(like: input)
+        compute.scoped {
+            let normed = compute.layerNorm(input, layer.norm1)
+            let attended = compute.attention(
+                queries: compute.linear(normed, layer.queries),
+                keys: compute.linear(normed, layer.keys),
+                values: compute.linear(normed, layer.values),
+                headDimension: headDimension, causal: true)
+            compute.linear(attended, layer.output, residual: input, into: out)
+            let expanded = compute.linear(
+                compute.layerNorm(out, layer.norm2), layer.expand, activation: activation)
+            compute.linear(expanded, layer.contract, residual: out, into: out)
+        }
+        return out
+    }
+}
+
+// MARK: - From a model file
+
+extension TextEncoder {
+    /// CLIP-L as transformers names it.
+    init(clipL scope: WeightScope, headDimension: Int) throws(ModelFileError) {
+        let embeddings = scope["embeddings"]
+        let tokens = try embeddings.tensor("token_embedding.weight", [Self.vocabularySize, nil])
+        let width = tokens.shape[1]
+        var layers: [Layer] = []
+        for index in 0..<scope.count(of: "encoder.layers", probe: "layer_norm1.weight") {
+            let layer = scope["encoder"]["layers"][index]
+            let attention = layer["self_attn"]
+            let expand = try layer["mlp"]["fc1"].linear(inputs: width)
+            layers.append(
+                Layer(
+                    norm1: try layer["layer_norm1"].layerNorm(width),
+                    queries: try attention["q_proj"].linear(inputs: width, outputs: width),
+                    keys: try attention["k_proj"].linear(inputs: width, outputs: width),
+                    values: try attention["v_proj"].linear(inputs: width, outputs: width),
+                    output: try attention["out_proj"].linear(inputs: width, outputs: width),
+                    norm2: try layer["layer_norm2"].layerNorm(width),
+                    expand: expand,
+                    contract: try layer["mlp"]["fc2"].linear(
+                        inputs: expand.outputs, outputs: width)))
+        }
+        try self.init(
+            width: width, headDimension: headDimension, tokenEmbedding: tokens,
+            positionEmbedding: try embeddings.tensor(
+                "position_embedding.weight", [CLIPTokenizer.length, width]),
+            layers: layers, activation: .quickGELU, pooling: nil, scope: scope)
+    }
+
+    /// OpenCLIP bigG as the original single file names it.
+    init(openCLIP scope: WeightScope, headDimension: Int) throws(ModelFileError) {
+        let tokens = try scope.tensor("token_embedding.weight", [Self.vocabularySize, nil])
+        let width = tokens.shape[1]
+        var layers: [Layer] = []
+        for index in 0..<scope.count(of: "transformer.resblocks", probe: "ln_1.weight") {
+            let layer = scope["transformer"]["resblocks"][index]
+            let weight = try layer.tensor("attn.in_proj_weight", [3 * width, width])
+            let bias = try layer.tensor("attn.in_proj_bias", [3 * width])
+            let expand = try layer["mlp"]["c_fc"].linear(inputs: width)
+            layers.append(
+                Layer(
+                    norm1: try layer["ln_1"].layerNorm(width),
+                    queries: Linear(weight: weight, bias: bias, rows: 0..<width),
+                    keys: Linear(weight: weight, bias: bias, rows: width..<2 * width),
+                    values: Linear(weight: weight, bias: bias, rows: 2 * width..<3 * width),
+                    output: try layer["attn"]["out_proj"].linear(inputs: width, outputs: width),
+                    norm2: try layer["ln_2"].layerNorm(width),
+                    expand: expand,
+                    contract: try layer["mlp"]["c_proj"].linear(
+                        inputs: expand.outputs, outputs: width)))
+        }
+        try self.init(
+            width: width, headDimension: headDimension, tokenEmbedding: tokens,
+            positionEmbedding: try scope.tensor(
+                "positional_embedding", [CLIPTokenizer.length, width]),
+            layers: layers, activation: .gelu,
+            pooling: (
+                norm: try scope["ln_final"].layerNorm(width),
+                projection: try scope.tensor("text_projection", [width, nil])
+            ), scope: scope)
+    }
+
+    private static let vocabularySize = 49408
+
+    private init(
+        width: Int, headDimension: Int, tokenEmbedding: WeightTensor,
+        positionEmbedding: WeightTensor, layers: [Layer], activation: ActivationFunction,
+        pooling: (norm: LayerNorm, projection: WeightTensor)?, scope: WeightScope
+    ) throws(ModelFileError) {
+        guard layers.count >= 2 else {
+            throw ModelFileError(
+                file: scope.file.name, tensor: scope.prefix,
+                "has \(layers.count) text encoder layers; SDXL reads the last but one")
+        }
+        guard headDimension > 0, width % headDimension == 0 else {
+            throw ModelFileError(
+                file: scope.file.name, tensor: scope.prefix,
+                "is \(width) wide, which heads of \(headDimension) do not divide")
+        }
+        self.width = width
+        self.headDimension = headDimension
+        self.tokenEmbedding = tokenEmbedding
+        self.positionEmbedding = positionEmbedding
+        self.layers = layers
+        self.activation = activation
+        self.pooling = pooling
+    }
+}
