@@ -1,0 +1,36 @@
+extension [Float] {
+    /// self = scale * self + factor * other; both of the same count.
+    mutating func combine(_ scale: Float, plus factor: Float, _ other: Span<Float>) {
+        precondition(count == other.count)
+        var values = mutableSpan
+        for i in values.indices {
+            values[i] = scale * values[i] + factor * other[i]
+        }
+    }
+
+    mutating func combine(_ scale: Float, plus factor: Float, _ other: [Float]) {
+        combine(scale, plus: factor, other.span)
+    }
+
+    /// self += factor * other; both of the same count.
+    mutating func add(_ factor: Float, _ other: Span<Float>) {
+        combine(1, plus: factor, other)
+    }
+
+    mutating func add(_ factor: Float, _ other: [Float]) {
+        combine(1, plus: factor, other.span)
+    }
+
+    /// self = other, in place.
+    mutating func copy(_ other: Span<Float>) {
+        precondition(count == other.count)
+        var values = mutableSpan
+        for i in values.indices {
+            values[i] = other[i]
+        }
+    }
+
+    mutating func copy(_ other: [Float]) {
+        copy(other.span)
+    }
+}

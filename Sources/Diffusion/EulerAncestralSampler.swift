@@ -1,0 +1,33 @@
+/// Euler's method down to a lower level than the schedule's, then fresh noise up to it (k-diffusion's
+/// sample_euler_ancestral with eta 1). Diffusers' EulerAncestralDiscreteScheduler; draws at every
+/// step, the last one too, where the noise counts for nothing.
+public struct EulerAncestralSampler: Sampler {
+    public let schedule: Schedule
+    public var history: SamplerHistory
+
+    public init(schedule: Schedule, latentCount: Int) {
+        self.schedule = schedule
+        history = SamplerHistory(bufferCount: 1, latentCount: latentCount)
+    }
+
+    public var evaluation: Evaluation? { evaluationAtStep }
+
+    public mutating func advance(
+        _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
+    ) {
+        let (sigma, next) = (schedule.sigmas[step], schedule.sigmas[step + 1])
+        let (down, up) = ancestralSplit(from: sigma, to: next)
+        latents.add(down - sigma, prediction)
+        noise.fill(&history.buffers[0])
+        latents.add(up, history.buffers[0])
+        history.step += 1
+    }
+}
+
+/// The level to step down to, and the noise to add there, so that the latents end at `next` with as
+/// much fresh noise as the diffusion itself would add between the two levels.
+func ancestralSplit(from sigma: Float, to next: Float) -> (down: Float, up: Float) {
+    let (square, nextSquare) = (sigma * sigma, next * next)
+    let up = (nextSquare * (square - nextSquare) / square).squareRoot()
+    return ((nextSquare - up * up).squareRoot(), up)
+}

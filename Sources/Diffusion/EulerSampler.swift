@@ -1,0 +1,21 @@
+/// Euler's method on the probability flow (Karras et al. 2022, algorithm 2 without churn and second
+/// order): x += (sigma_next - sigma) * e. Diffusers' EulerDiscreteScheduler.
+public struct EulerSampler: Sampler {
+    public let schedule: Schedule
+    public var history: SamplerHistory
+
+    public init(schedule: Schedule, latentCount: Int) {
+        self.schedule = schedule
+        history = SamplerHistory(bufferCount: 0, latentCount: latentCount)
+    }
+
+    public var evaluation: Evaluation? { evaluationAtStep }
+
+    public mutating func advance(
+        _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
+    ) {
+        let sigmas = schedule.sigmas
+        latents.add(sigmas[step + 1] - sigmas[step], prediction)
+        history.step += 1
+    }
+}

@@ -1,0 +1,58 @@
+/// What a caller should know about a handoff that is allowed but may disappoint.
+public enum HandoffAdvice {
+    /// Highest timestep that the refiner was trained on.
+    static let trainedTimestep = 200.0
+    /// Below this timestep hardly any noise is left to refine.
+    static let faintTimestep = 20.0
+    static let refinerStepsMinimum = 3
+    static let stepsMinimum = 30
+    /// The refiner's share of the steps, in percent, that gives the best results.
+    static let refinerShare = 5...15
+
+    /// Sentences for the person who asked, each with its remedy; empty when all is well.
+    public static func sentences(for handoff: Handoff, schedule: Schedule) -> [String] {
+        var sentences: [String] = []
+        let steps = schedule.stepCount
+        if steps < stepsMinimum {
+            sentences.append(
+                "\(counted(steps)) in total are few for two experts: "
+                    + "\(stepsMinimum) or more look better.")
+        }
+        if handoff.refinerSteps < refinerStepsMinimum {
+            sentences.append(
+                "The refiner runs only \(counted(handoff.refinerSteps)): "
+                    + "\(refinerStepsMinimum) or more let its work show.")
+        }
+        // In integers, so that exactly 5 and exactly 15 percent are inside.
+        let share = 100 * handoff.refinerSteps
+        if share < refinerShare.lowerBound * steps || share > refinerShare.upperBound * steps {
+            sentences.append(
+                "The refiner runs \(handoff.refinerSteps) of \(steps) steps: it works best on the "
+                    + "final \(refinerShare.lowerBound) to \(refinerShare.upperBound) percent.")
+        }
+        if handoff.timestep > trainedTimestep {
+            sentences.append(
+                "The refiner starts at timestep \(rounded(handoff.timestep)), outside the last "
+                    + "\(Int(trainedTimestep)) that it was trained on: pictures may be distorted. "
+                    + remedy(schedule, steps))
+        } else if handoff.timestep < faintTimestep {
+            sentences.append(
+                "The refiner starts at timestep \(rounded(handoff.timestep)), where hardly any "
+                    + "noise is left to refine. " + remedy(schedule, steps))
+        }
+        return sentences
+    }
+
+    /// The earliest start within the refiner's training on this schedule.
+    private static func remedy(_ schedule: Schedule, _ steps: Int) -> String {
+        guard let index = schedule.timesteps.firstIndex(where: { $0 <= trainedTimestep }), index > 0
+        else { return "With more steps the schedule would have timesteps in between." }
+        let percentage = 100 * index / steps
+        return "With \(schedule.spacing) spacing timestep \(Int(trainedTimestep)) comes after "
+            + "\(percentage) percent of the steps: step \(index + 1) is the earliest that suits it."
+    }
+
+    private static func counted(_ steps: Int) -> String { steps == 1 ? "1 step" : "\(steps) steps" }
+
+    private static func rounded(_ timestep: Double) -> String { "\(Int(timestep.rounded()))" }
+}

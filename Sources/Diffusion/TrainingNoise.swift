@@ -1,0 +1,58 @@
+import Glibc
+
+/// The noise levels SDXL was trained on, one per training timestep 0...999, and the way between
+/// sigmas and timesteps.
+///
+/// Betas are "scaled linear": the square of an even ramp from sqrt(0.00085) to sqrt(0.012). Sigma is
+/// the ratio of noise to picture, sqrt((1 - a) / a) with a the running product of 1 - beta. The
+/// arithmetic is float32 where diffusers' schedulers use float32, so that the values are theirs.
+public struct TrainingNoise: Sendable {
+    public static let sdxl = TrainingNoise()
+
+    public static let timestepCount = 1000
+
+    /// The running product of 1 - beta, per timestep: the picture's share of the variance.
+    public let alphasCumprod: [Float]
+    /// Rising with the timestep, from 0.029 to 14.6.
+    public let sigmas: [Float]
+    private let logSigmas: [Float]
+
+    private init() {
+        let count = Self.timestepCount
+        let first = Float(0.00085.squareRoot())
+        let last = Float(0.012.squareRoot())
+        // torch.linspace counts from the nearer end.
+        let ramp = (last - first) / Float(count - 1)
+        var product = 1.0
+        alphasCumprod = (0..<count).map { timestep in
+            let root =
+                timestep < count / 2
+                ? first + ramp * Float(timestep)
+                : last - ramp * Float(count - 1 - timestep)
+            // torch.cumprod sums up float32 factors in float64.
+            product *= Double(1 - root * root)
+            return Float(product)
+        }
+        sigmas = alphasCumprod.map { ((1 - $0) / $0).squareRoot() }
+        logSigmas = sigmas.map { logf($0) }
+    }
+
+    /// The sigma at a timestep that need not be whole: linear between its neighbours, and held to
+    /// the ends of the table.
+    public func sigma(at timestep: Double) -> Double {
+        let position = min(max(timestep, 0), Double(sigmas.count - 1))
+        let low = min(Int(position), sigmas.count - 2)
+        let slope = Double(sigmas[low + 1]) - Double(sigmas[low])
+        return slope * (position - Double(low)) + Double(sigmas[low])
+    }
+
+    /// The timestep of a sigma: linear in log sigma between its neighbours, held to 0...999.
+    public func timestep(at sigma: Double) -> Double {
+        let logSigma = log(max(sigma, 1e-10))
+        let above = logSigmas.firstIndex { Double($0) > logSigma } ?? logSigmas.count
+        let low = min(max(above - 1, 0), logSigmas.count - 2)
+        let span = Double(logSigmas[low] - logSigmas[low + 1])
+        let weight = min(max((Double(logSigmas[low]) - logSigma) / span, 0), 1)
+        return (1 - weight) * Double(low) + weight * Double(low + 1)
+    }
+}
