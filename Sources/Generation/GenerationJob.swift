@@ -1,11 +1,17 @@
 /// A checked request: every value is within its range, every default is filled in. Nothing later
 /// checks again. What depends on the model's file is checked by ``ImageGenerator/plan(_:)``.
 public struct GenerationJob: Equatable, Sendable {
+    /// Never empty.
     public var requestID: String
+    /// `__BLANK__` has become "", here and in the other prompts.
     public var positivePrompt: String
+    /// Nil and "" differ: zeros for the base, or the encoded empty text.
     public var negativePrompt: String?
+    /// Nil means `positivePrompt`; "" is an empty text.
     public var positivePrompt2: String?
+    /// Nil means `negativePrompt`; only there when that is.
     public var negativePrompt2: String?
+    /// The model's id, never an alias.
     public var model: String
     public var size: ImageSize
     public var steps: Int
@@ -23,6 +29,7 @@ public struct GenerationJob: Equatable, Sendable {
     public var refiner: Refiner?
 
     public struct Refiner: Equatable, Sendable {
+        /// The model's id, never an alias.
         public var model: String
         public var start: HandoffUnit
         public var cfgScale: Double
@@ -34,7 +41,9 @@ public struct GenerationJob: Equatable, Sendable {
 
     /// The unit in which the caller named the handoff.
     public enum HandoffUnit: Equatable, Sendable {
+        /// 1-based: the refiner's first step.
         case step(Int)
+        /// Of the steps, in percent: the base's share.
         case percentage(Int)
         case timestep(Double)
         case sigma(Double)

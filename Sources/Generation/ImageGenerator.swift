@@ -88,6 +88,10 @@ public struct ModelDescription: Equatable, Sendable {
     /// Why it cannot be used; empty when it can.
     public var problem: String
 
+    /// ``architecture`` of the two experts that work together; any other is told to the caller only.
+    public static let baseArchitecture = "SDXL base"
+    public static let refinerArchitecture = "SDXL refiner"
+
     public enum Role: Int32, Sendable {
         case unusable = 0
         case base = 1

@@ -1,0 +1,102 @@
+/// Finds the models that a request names and says what is wrong with them in the role asked of them.
+struct ModelCatalogue {
+    private let models: [ModelDescription]
+
+    init(_ models: [ModelDescription]) {
+        self.models = models
+    }
+
+    /// The model that starts the picture.
+    ///
+    /// - Parameters:
+    ///   - name: id or alias; nil or empty for the default.
+    ///   - defaultName: likewise; empty for the first base model there is.
+    ///   - withRefiner: whether a refiner is to finish the picture, which only SDXL allows.
+    func base(
+        _ name: String?, default defaultName: String, withRefiner: Bool
+    ) throws(GenerationError) -> ModelDescription {
+        let model: ModelDescription
+        if let name = name.nonEmpty ?? Optional(defaultName).nonEmpty {
+            model = try find(name, field: "model", role: .base)
+        } else if let first = models.first(where: { $0.role == .base }) {
+            model = first
+        } else {
+            throw GenerationError(
+                .notFound, code: "modelNotFound",
+                "There is no base model here. \(listing(.base))", fields: ["model"])
+        }
+        if withRefiner, model.role != .refiner,
+            model.architecture != ModelDescription.baseArchitecture
+        {
+            throw GenerationError(
+                .failedPrecondition, code: "incompatibleRefiner",
+                "The refiner continues the latents of an SDXL base model only, and "
+                    + "\(quoted(model.id)) is \(model.architecture). Leave the refiner out and take "
+                    + "more steps, or finish the picture with image-to-image or an upscaler; or take "
+                    + "an SDXL base model. \(listing(.base))",
+                fields: ["refiner.model", "model"])
+        }
+        switch model.role {
+        case .base: return model
+        case .refiner:
+            throw GenerationError(
+                .failedPrecondition, code: "invalidModel",
+                "\(quoted(model.id)) is \(model.architecture), which finishes pictures and cannot "
+                    + "start them: name it as refiner.model, and a base model as model. "
+                    + listing(.base),
+                fields: ["model"])
+        case .unusable: throw unusable(model, field: "model")
+        }
+    }
+
+    /// The model that finishes the picture.
+    func refiner(_ name: String) throws(GenerationError) -> ModelDescription {
+        let field = "refiner.model"
+        let model = try find(name, field: field, role: .refiner)
+        if model.role == .unusable,
+            model.architecture == ModelDescription.refinerArchitecture
+        {
+            throw unusable(model, field: field)
+        }
+        guard model.role == .refiner else {
+            throw GenerationError(
+                .failedPrecondition, code: "invalidRefinerModel",
+                "\(quoted(model.id)) is \(model.architecture), not the SDXL refiner, and cannot take "
+                    + "over latents. Take more steps without a refiner, or finish the picture with "
+                    + "image-to-image or an upscaler. \(listing(.refiner))",
+                fields: [field])
+        }
+        return model
+    }
+
+    private func find(
+        _ name: String, field: String, role: ModelDescription.Role
+    ) throws(GenerationError) -> ModelDescription {
+        if let model = models.first(where: { $0.id == name }) { return model }
+        if let model = models.first(where: { $0.aliases.contains(name) }) { return model }
+        let near = nearest(to: name, among: models.flatMap { [$0.id] + $0.aliases })
+        let suggestion = near.map { "Did you mean \(quoted($0))? " } ?? ""
+        throw GenerationError(
+            .notFound, code: "modelNotFound",
+            "No model is called \(quoted(name)). \(suggestion)\(listing(role))", fields: [field])
+    }
+
+    private func unusable(_ model: ModelDescription, field: String) -> GenerationError {
+        let problem = model.problem.isEmpty ? "" : ": \(model.problem)"
+        return GenerationError(
+            .failedPrecondition, code: "modelUnavailable",
+            "\(quoted(model.id)) (\(model.architecture)) cannot be used\(problem). "
+                + listing(.base),
+            fields: [field])
+    }
+
+    /// What there is in a role, shortened, so that the message stays readable.
+    private func listing(_ role: ModelDescription.Role) -> String {
+        let kind = role == .refiner ? "Refiners" : "Base models"
+        let names = models.filter { $0.role == role }.map { quoted($0.id) }
+        let more = names.count > 8 ? " and \(names.count - 8) more" : ""
+        return names.isEmpty
+            ? "\(kind) here: none."
+            : "\(kind) here: \(names.prefix(8).joined(separator: ", "))\(more)."
+    }
+}

@@ -1,0 +1,85 @@
+extension Parameter {
+    /// The parameter of this name; asking for one that is not in the table is our own bug.
+    static func named(_ name: String) -> Parameter {
+        guard let parameter = all.first(where: { $0.name == name }) else {
+            preconditionFailure("no parameter is called \(name)")
+        }
+        return parameter
+    }
+
+    /// Checks the request's value by itself; an absent one passes.
+    func check(_ request: GenerationRequest) throws(GenerationError) {
+        switch kind {
+        case .prompt(let field, let range):
+            guard let text = request[keyPath: field], text != Self.blankPrompt else { return }
+            try checkPrompt(text, range)
+        case .name(let field, let range):
+            guard let text = request[keyPath: field] else { return }
+            try checkName(text, range)
+        case .integer(let field, let range):
+            try check(request[keyPath: field], range)
+        case .seed(let field, let range):
+            try check(request[keyPath: field], range)
+        case .number(let field, let range):
+            guard let number = request[keyPath: field] else { return }
+            // A NaN is in no range; so it and the infinities are told like any other value.
+            if !range.contains(number) {
+                throw invalid("is \(number): it must be a number \(Self.words(range))")
+            }
+        case .side(let field):
+            guard let side = request[keyPath: field] else { return }
+            if side <= 0 || side % 8 != 0 {
+                throw invalid("is \(side): it must be a positive multiple of 8")
+            }
+        case .size(let field, let range):
+            guard let size = request[keyPath: field] else { return }
+            try check(size.height, range, part: ".height")
+            try check(size.width, range, part: ".width")
+        case .point(let field, let range):
+            guard let point = request[keyPath: field] else { return }
+            try check(point.top, range, part: ".top")
+            try check(point.left, range, part: ".left")
+        }
+    }
+
+    private func check<Value: Comparable>(
+        _ value: Value?, _ range: ClosedRange<Value>, part: String = ""
+    ) throws(GenerationError) {
+        guard let value, !range.contains(value) else { return }
+        throw invalid("is \(value): it must be a whole number \(Self.words(range))", part: part)
+    }
+
+    private func checkPrompt(_ text: String, _ range: ClosedRange<Int>) throws(GenerationError) {
+        // Required ones are told apart from short ones when the job is made.
+        if text.isEmpty, defaultText == nil { return }
+        let scalars = text.unicodeScalars
+        if !range.contains(scalars.count) {
+            let blank = range.contains(0) ? "" : ", or \(Self.blankPrompt) for none"
+            throw .invalid(
+                name, code: code + "Length",
+                "\(name) has \(scalars.count) characters: it must have "
+                    + "\(range.lowerBound) to \(range.upperBound)\(blank).")
+        }
+        if let index = Array(scalars).firstIndex(of: "\0") {
+            throw invalid("has a NUL as character \(index + 1): take it out")
+        }
+    }
+
+    private func checkName(_ text: String, _ range: ClosedRange<Int>) throws(GenerationError) {
+        if !range.contains(text.utf8.count) {
+            throw invalid(
+                "has \(text.utf8.count) bytes: it may have at most \(range.upperBound)")
+        }
+        if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
+            throw invalid("is \(quoted(text)), with control characters in it: take them out")
+        }
+    }
+
+    private func invalid(_ problem: String, part: String = "") -> GenerationError {
+        .invalid(name + part, code: code, "\(name)\(part) \(problem).")
+    }
+
+    private static func words<Value>(_ range: ClosedRange<Value>) -> String {
+        "from \(range.lowerBound) to \(range.upperBound)"
+    }
+}

@@ -1,0 +1,207 @@
+/// One parameter of a request. ``all`` is the only table of them: checking a request, reading one
+/// from JSON and describing them to people all go by it.
+public struct Parameter: Sendable {
+    /// The public contract's name, dotted where it is nested: `refiner.startStep`.
+    public let name: String
+    public let kind: Kind
+    /// What an absent one means, in words; nil where it must be given.
+    public let defaultText: String?
+    /// One line for people.
+    public let summary: String
+    /// Set where the proto's field is not this name in snake case.
+    private let wireNameOverride: String?
+
+    /// Where in a request the value is kept.
+    public typealias Field<Value> = any WritableKeyPath<GenerationRequest, Value?> & Sendable
+
+    /// What it holds, where, and its range. The last word on a width or height is the model's and
+    /// the server's: see ``GenerationJob/init(_:models:limits:)``.
+    public enum Kind: Sendable {
+        /// Text for a text encoder; the range counts Unicode scalars. `__BLANK__` is empty text.
+        case prompt(Field<String>, ClosedRange<Int>)
+        /// A name of something; the range counts UTF-8 bytes. No control characters.
+        case name(Field<String>, ClosedRange<Int>)
+        case integer(Field<Int>, ClosedRange<Int>)
+        case seed(Field<Int64>, ClosedRange<Int64>)
+        case number(Field<Double>, ClosedRange<Double>)
+        /// Pixels along one side of the picture.
+        case side(Field<Int>)
+        case size(Field<ImageSize>, ClosedRange<Int>)
+        case point(Field<ImagePoint>, ClosedRange<Int>)
+    }
+
+    init(
+        _ name: String, _ kind: Kind, default defaultText: String?, _ summary: String,
+        wireName: String? = nil
+    ) {
+        self.name = name
+        self.kind = kind
+        self.defaultText = defaultText
+        self.summary = summary
+        wireNameOverride = wireName
+    }
+
+    /// What an absent parameter becomes, where that is a constant.
+    public enum Default {
+        public static let steps = 20
+        public static let cfgScale = 7.0
+        public static let numberResults = 1
+        public static let scheduler = "Default"
+        public static let aestheticScore = 6.0
+        public static let negativeAestheticScore = 2.5
+    }
+
+    /// In a prompt's place: no text, said on purpose.
+    public static let blankPrompt = "__BLANK__"
+
+    static let promptLength = 2...3000
+    static let sizeConditioning = 0...16384
+
+    /// Every parameter, in the order in which they are checked and documented.
+    public static let all: [Parameter] = [
+        Parameter(
+            "taskUUID", .name(\.requestID, 0...128), default: "made up by the server",
+            "The caller's name for the job; unique among the jobs in progress.",
+            wireName: "request_id"),
+        Parameter(
+            "positivePrompt", .prompt(\.positivePrompt, promptLength), default: nil,
+            "What the picture shows; __BLANK__ for no text."),
+        Parameter(
+            "negativePrompt", .prompt(\.negativePrompt, 0...promptLength.upperBound),
+            default: "zeros for the base, an encoded empty text for the refiner",
+            "What the picture shall not show; empty: encoded as an empty text by both."),
+        Parameter(
+            "positivePrompt2", .prompt(\.positivePrompt2, 0...promptLength.upperBound),
+            default: "positivePrompt", "The text for the base's second text encoder."),
+        Parameter(
+            "negativePrompt2", .prompt(\.negativePrompt2, 0...promptLength.upperBound),
+            default: "negativePrompt", "The negative text for the base's second text encoder."),
+        Parameter(
+            "model", .name(\.model, 0...256), default: "the server's default model",
+            "The base model: an id or alias from ListModels."),
+        Parameter(
+            "width", .side(\.width), default: "the model's own",
+            "Pixels, a multiple of 8; together with height."),
+        Parameter(
+            "height", .side(\.height), default: "the model's own",
+            "Pixels, a multiple of 8; together with width."),
+        Parameter(
+            "steps", .integer(\.steps, 1...100), default: "\(Default.steps)",
+            "Steps of the whole schedule, both experts together."),
+        Parameter(
+            "scheduler", .name(\.scheduler, 0...64), default: Default.scheduler,
+            "The sampler, such as Euler or DPM++ 2M Karras; Default is the model's own."),
+        // The contract starts at 1; 0 is taken too, since diffusers and our reference pictures use
+        // it, and it is as good a seed as any.
+        Parameter(
+            "seed", .seed(\.seed, 0...Int64.max), default: "random, 32 bits",
+            "Image i starts from the noise of seed + i."),
+        Parameter(
+            "CFGScale", .number(\.cfgScale, 0...50), default: "\(Default.cfgScale)",
+            "Guidance; at 1 or below the negative prompt is not evaluated."),
+        Parameter(
+            "numberResults", .integer(\.numberResults, 1...20),
+            default: "\(Default.numberResults)", "How many pictures."),
+        Parameter(
+            "originalSize", .size(\.originalSize, sizeConditioning), default: "the picture's size",
+            "Size conditioning: the size before cropping, {height, width}."),
+        Parameter(
+            "cropTopLeft", .point(\.cropTopLeft, sizeConditioning), default: "0, 0",
+            "Size conditioning: where the crop began, {top, left}."),
+        Parameter(
+            "targetSize", .size(\.targetSize, sizeConditioning), default: "the picture's size",
+            "Size conditioning: the size aimed at, {height, width}."),
+        Parameter(
+            "negativeOriginalSize", .size(\.negativeOriginalSize, sizeConditioning),
+            default: "as originalSize", "originalSize for the negative prompt."),
+        Parameter(
+            "negativeCropTopLeft", .point(\.negativeCropTopLeft, sizeConditioning),
+            default: "0, 0", "cropTopLeft for the negative prompt."),
+        Parameter(
+            "negativeTargetSize", .size(\.negativeTargetSize, sizeConditioning),
+            default: "as targetSize", "targetSize for the negative prompt."),
+        Parameter(
+            "refiner.model", .name(\.refinerFields.model, 0...256), default: nil,
+            "The SDXL refiner: an id or alias from ListModels."),
+        Parameter(
+            "refiner.startStep", .integer(\.refinerFields.startStep, 2...100),
+            default: "one of the four start fields is given",
+            "1-based: the refiner runs this step and all later ones; at most steps."),
+        Parameter(
+            "refiner.startStepPercentage", .integer(\.refinerFields.startStepPercentage, 1...99),
+            default: "one of the four start fields is given",
+            "The base runs floor(steps * percentage / 100) steps, at least 1, at most steps - 1."),
+        Parameter(
+            "refiner.startTimestep", .number(\.refinerFields.startTimestep, 0...1000),
+            default: "one of the four start fields is given",
+            "The refiner runs every step whose timestep is below this."),
+        Parameter(
+            "refiner.startSigma", .number(\.refinerFields.startSigma, 0...10_000),
+            default: "one of the four start fields is given",
+            "The refiner runs every step whose sigma is below this."),
+        Parameter(
+            "refiner.CFGScale", .number(\.refinerFields.cfgScale, 0...50), default: "CFGScale",
+            "Guidance of the refiner's steps."),
+        Parameter(
+            "refiner.positivePrompt", .prompt(\.refinerFields.positivePrompt, promptLength),
+            default: "positivePrompt", "The refiner's own prompt."),
+        Parameter(
+            "refiner.negativePrompt",
+            .prompt(\.refinerFields.negativePrompt, 0...promptLength.upperBound),
+            default: "negativePrompt", "The refiner's own negative prompt."),
+        Parameter(
+            "refiner.aestheticScore", .number(\.refinerFields.aestheticScore, 0...10),
+            default: "\(Default.aestheticScore)", "Score conditioning of the refiner."),
+        Parameter(
+            "refiner.negativeAestheticScore",
+            .number(\.refinerFields.negativeAestheticScore, 0...10),
+            default: "\(Default.negativeAestheticScore)",
+            "Score conditioning of the refiner for the negative prompt."),
+    ]
+}
+
+extension Parameter {
+    /// The last part of ``name``: the key within its object.
+    public var key: String {
+        name.split(separator: ".").last.map(String.init) ?? name
+    }
+
+    /// The proto's name of the field, such as `start_step`.
+    public var wireName: String { wireNameOverride ?? Self.snakeCased(key) }
+
+    /// The contract's code for a bad value: `invalidRefinerStartStep`. A text of the wrong length
+    /// has `Length` after it.
+    public var code: String { "invalid" + Self.codeName(name) }
+
+    /// The contract's code for an absent value: `missingPositivePrompt`.
+    public var missingCode: String { "missing" + Self.codeName(name) }
+
+    private static func codeName(_ path: String) -> String {
+        path.split(separator: ".").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
+    }
+
+    /// `CFGScale` to `cfg_scale`, `positivePrompt2` to `positive_prompt_2`.
+    static func snakeCased(_ name: String) -> String {
+        let characters = Array(name)
+        var result = ""
+        for (index, character) in characters.enumerated() {
+            if index > 0 {
+                let before = characters[index - 1]
+                let next = index + 1 < characters.count ? characters[index + 1] : " "
+                let wordStarts = character.isUppercase && (!before.isUppercase || next.isLowercase)
+                if wordStarts || (character.isNumber && !before.isNumber) { result += "_" }
+            }
+            result += character.lowercased()
+        }
+        return result
+    }
+}
+
+extension GenerationRequest {
+    /// The refiner's fields, so that key paths reach through the optional: reading an absent refiner
+    /// gives an empty one, writing one brings it into being.
+    var refinerFields: Refiner {
+        get { refiner ?? Refiner() }
+        set { refiner = newValue }
+    }
+}
