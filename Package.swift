@@ -52,26 +52,30 @@ let package = Package(
         .target(name: "CEmbeddedModels", exclude: ["base.safetensors", "refiner.safetensors"]),
 
         // The path of a request, from the inside out.
+        module("Locking"),
         module("Generation"),
-        module("Metrics"),
+        module("Metrics", ["Locking"]),
         module("Tokenization", ["CVocabulary"]),
         module("Diffusion"),
         module("Tensors", ["COpenBLAS", "CKernels"]),
         module("Weights", ["Tensors"]),
         module(
             "SDXL",
-            ["Generation", "Tokenization", "Diffusion", "Tensors", "Weights", "CEmbeddedModels"]),
+            [
+                "Generation", "Tokenization", "Diffusion", "Tensors", "Weights", "Locking",
+                "CEmbeddedModels",
+            ]),
         module("PNGEncoding", ["Generation", "CLibpng", "CPNGShim"]),
         module("Wire", ["Generation", "CProtobufC", "CRefineryProto"]),
-        module("Transport", ["CLibuv"]),
-        module("Jobs", ["Generation", "PNGEncoding", "Metrics"]),
+        module("Transport", ["CLibuv", "Locking"]),
+        module("Jobs", ["Generation", "PNGEncoding", "Metrics", "Locking"]),
         module(
             "Server",
             [
-                "Transport", "Wire", "Jobs", "Generation", "Metrics",
+                "Transport", "Wire", "Jobs", "Generation", "Metrics", "Locking",
                 .product(name: "Logging", package: "swift-log"),
             ]),
-        module("Client", ["Transport", "Wire", "Generation"]),
+        module("Client", ["Transport", "Wire", "Generation", "Locking"]),
         .executableTarget(
             name: "refinery",
             dependencies: [

@@ -107,6 +107,16 @@ extension Compute {
         refinery_all_finite(input.data, input.count)
     }
 
+    /// 8-bit values of -1...1, rounded half to even.
+    public func pixels(of input: Activation) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: input.count) { buffer, count in
+            if let base = buffer.baseAddress {
+                refinery_to_pixels(base, input.data, input.count)
+            }
+            count = input.count
+        }
+    }
+
     /// Fixed blocks of rows, spread over the threads.
     func forEachBlock(of rows: Int, _ body: (Range<Int>) -> Void) {
         let block = 64

@@ -1,0 +1,89 @@
+internal import Diffusion
+internal import Tensors
+
+/// One image's latents on their way down the schedule: a value the run advances step by step.
+///
+/// Latents are [4, height, width] here, as samplers, noise and the reference have them; the networks
+/// take them token-major.
+struct Denoiser {
+    private(set) var latents: [Float]
+    private var sampler: any Sampler
+    private var noise: any NoiseSource
+    private var prediction: [Float]
+    let height: Int
+    let width: Int
+
+    static let channels = 4
+
+    /// - Parameter noise: the stream of this image's seed; its first draw is the initial latents.
+    init(
+        algorithm: SamplerAlgorithm, schedule: Schedule, noise: any NoiseSource, height: Int,
+        width: Int, trace: TraceRecorder?
+    ) {
+        let count = Self.channels * height * width
+        var noise = noise
+        var latents = [Float](repeating: 0, count: count)
+        noise.fill(&latents)
+        trace?.noise(latents, height: height, width: width)
+        for index in latents.indices {
+            latents[index] *= schedule.initialNoiseSigma
+        }
+        self.latents = latents
+        self.noise = noise
+        self.height = height
+        self.width = width
+        prediction = [Float](repeating: 0, count: count)
+        sampler = algorithm.makeSampler(schedule: schedule, latentCount: count)
+    }
+
+    /// Runs one whole step with `unet`.
+    mutating func step(
+        _ unet: UNet, _ prompt: PromptEncoding, _ compute: Compute, trace: TraceRecorder?,
+        isRefiner: Bool
+    ) {
+        repeat {
+            guard let evaluation = sampler.evaluation else {
+                preconditionFailure("the run asks for no step after the last")
+            }
+            evaluate(unet, evaluation, prompt, compute)
+            trace?.prediction(prediction, height: height, width: width, isRefiner: isRefiner)
+            sampler.advance(&latents, prediction: prediction.span, noise: &noise)
+            trace?.step(latents, height: height, width: width)
+        } while !sampler.isBetweenSteps
+    }
+
+    /// The guided noise prediction, into `prediction`.
+    private mutating func evaluate(
+        _ unet: UNet, _ evaluation: Evaluation, _ prompt: PromptEncoding, _ compute: Compute
+    ) {
+        compute.scoped {
+            let images = prompt.images
+            let sample = compute.activation(
+                images: images, height: height, width: width, channels: Self.channels)
+            let tokens = height * width
+            for token in 0..<tokens {
+                for channel in 0..<Self.channels {
+                    let value = latents[channel * tokens + token] * evaluation.inputScale
+                    for image in 0..<images {
+                        sample.image(image)[token * Self.channels + channel] = value
+                    }
+                }
+            }
+            let predicted = unet.predictNoise(
+                sample, timestep: Float(evaluation.timestep), prompt.conditioning, compute)
+            let guided = images == 2
+            let positive = predicted.image(images - 1)
+            let negative = predicted.image(0)
+            for token in 0..<tokens {
+                for channel in 0..<Self.channels {
+                    let from = token * Self.channels + channel
+                    var value = positive[from]
+                    if guided {
+                        value = negative[from] + prompt.guidanceScale * (value - negative[from])
+                    }
+                    prediction[channel * tokens + token] = value
+                }
+            }
+        }
+    }
+}

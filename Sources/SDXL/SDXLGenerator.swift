@@ -1,0 +1,154 @@
+internal import Diffusion
+public import Generation
+public import Tensors
+internal import Tokenization
+internal import Weights
+
+/// Makes pictures with SDXL: base, handoff, refiner, decoding. Where to read on: ``plan(_:)`` is what
+/// a job will do, `SDXLRun` does it, `Denoiser` is one image's way down the schedule, `UNet` and
+/// `VAEDecoder` are the networks.
+public final class SDXLGenerator: ImageGenerator {
+    public let models: [ModelDescription]
+    private let experts: [String: Expert]
+    private let pool: ComputePool
+    private let trace: TraceRecorder?
+
+    /// Reads the structure of every model of the catalog, no weights. A file that turns out not to
+    /// be usable stays listed, with its problem.
+    ///
+    /// - Parameters:
+    ///   - lanes: runs that may advance at once.
+    ///   - threads: of each lane.
+    ///   - trace: records every tensor of the (one) run it is given to.
+    public init(
+        catalog: ModelCatalog, lanes: Int, threads: Int, trace: TraceRecorder? = nil
+    ) throws(ComputeError) {
+        pool = try ComputePool(lanes: lanes, threads: threads)
+        self.trace = trace
+        var experts: [String: Expert] = [:]
+        var models = catalog.models
+        for index in models.indices {
+            guard let file = catalog.file(for: models[index].id) else { continue }
+            do {
+                switch models[index].role {
+                case .base: experts[models[index].id] = try Expert(base: file)
+                case .refiner: experts[models[index].id] = try Expert(refiner: file)
+                case .unusable: break
+                }
+            } catch {
+                models[index].role = .unusable
+                models[index].problem = "\(error)"
+            }
+        }
+        self.experts = experts
+        self.models = models
+    }
+
+    public func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan {
+        let (scheduler, schedule) = try resolveSchedule(job)
+        var advice = truncationAdvice(job)
+        var handoff: Handoff?
+        if let refiner = job.refiner {
+            let base = try expert(job.model, field: "model")
+            let second = try expert(refiner.model, field: "refiner.model")
+            guard base.unet.inputConvolution.inputs == second.unet.inputConvolution.inputs else {
+                throw .invalid(
+                    "refiner.model", code: "incompatibleParameters",
+                    "base and refiner take different latents")
+            }
+            let resolved = try resolveHandoff(refiner.start, schedule: schedule)
+            advice += HandoffAdvice.sentences(for: resolved, schedule: schedule)
+            handoff = resolved
+        }
+        return GenerationPlan(
+            model: job.model, refinerModel: job.refiner?.model, size: job.size, seeds: job.seeds,
+            scheduler: scheduler.algorithm.rawValue, spacing: scheduler.spacing.rawValue,
+            timesteps: schedule.timesteps, sigmas: schedule.sigmas.map(Double.init),
+            baseSteps: handoff?.baseSteps ?? schedule.stepCount,
+            refinerSteps: handoff?.refinerSteps ?? 0,
+            handoff: handoff.map {
+                GenerationPlan.Handoff(
+                    step: $0.step, percentage: $0.percentage, timestep: $0.timestep,
+                    sigma: Double($0.sigma))
+            }, advice: advice)
+    }
+
+    public func makeRun(
+        _ job: GenerationJob, plan: GenerationPlan
+    ) throws(GenerationError) -> any GenerationRun {
+        let (scheduler, schedule) = try resolveSchedule(job)
+        let base = try expert(job.model, field: "model")
+        var second: Expert?
+        if let refiner = job.refiner {
+            second = try expert(refiner.model, field: "refiner.model")
+        }
+        return SDXLRun(
+            job: job, plan: plan, base: base, refiner: second, algorithm: scheduler.algorithm,
+            schedule: schedule, pool: pool, trace: trace)
+    }
+
+    private func expert(_ id: String, field: String) throws(GenerationError) -> Expert {
+        guard let expert = experts[id] else {
+            throw GenerationError(
+                .notFound, code: "modelNotFound", "there is no usable model \"\(id)\"",
+                fields: [field])
+        }
+        return expert
+    }
+
+    private func resolveSchedule(
+        _ job: GenerationJob
+    ) throws(GenerationError) -> (SchedulerName, Schedule) {
+        do {
+            let name = try SchedulerName(job.scheduler)
+            return (name, name.schedule(stepCount: job.steps))
+        } catch {
+            throw .invalid("scheduler", code: "invalidScheduler", "\(error)")
+        }
+    }
+
+    private func resolveHandoff(
+        _ start: GenerationJob.HandoffUnit, schedule: Schedule
+    ) throws(GenerationError) -> Handoff {
+        let point: HandoffPoint
+        let field: String
+        switch start {
+        case .step(let step): (point, field) = (.step(step), "StartStep")
+        case .percentage(let share): (point, field) = (.percentage(share), "StartStepPercentage")
+        case .timestep(let timestep): (point, field) = (.timestep(timestep), "StartTimestep")
+        case .sigma(let sigma): (point, field) = (.sigma(sigma), "StartSigma")
+        }
+        do {
+            return try Handoff(point, schedule: schedule)
+        } catch {
+            throw .invalid("refiner.s\(field.dropFirst())", code: "invalidRefiner\(field)", "\(error)")
+        }
+    }
+
+    /// One sentence for each prompt that the text encoders cannot take whole.
+    private func truncationAdvice(_ job: GenerationJob) -> [String] {
+        let prompts: [(String, String?)] = [
+            ("positivePrompt", job.positivePrompt), ("negativePrompt", job.negativePrompt),
+            ("positivePrompt2", job.positivePrompt2), ("negativePrompt2", job.negativePrompt2),
+            (
+                "refiner.positivePrompt",
+                job.refiner?.positivePrompt == job.positivePrompt
+                    ? nil : job.refiner?.positivePrompt
+            ),
+            (
+                "refiner.negativePrompt",
+                job.refiner?.negativePrompt == job.negativePrompt
+                    ? nil : job.refiner?.negativePrompt
+            ),
+        ]
+        return prompts.compactMap { name, prompt in
+            guard let prompt else { return nil }
+            let tokens = CLIPTokenizer.shared.encode(prompt, padding: .endOfText)
+            guard tokens.wasTruncated else { return nil }
+            return """
+                \(name) is \(tokens.truncatedCount) tokens too long: the text encoders read the \
+                first \(CLIPTokenizer.length - 2), the rest has no effect.
+                """
+        }
+    }
+}

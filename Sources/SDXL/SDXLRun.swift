@@ -1,0 +1,157 @@
+internal import Diffusion
+internal import Generation
+internal import Tensors
+
+/// One job's computation: texts once, then for each image the base's steps, the refiner's on the
+/// same latents, and the decoding.
+final class SDXLRun: GenerationRun {
+    private enum Stage {
+        case encodeTexts
+        case step(image: Int, index: Int)
+        case decode(image: Int)
+        case finished
+    }
+
+    private let job: GenerationJob
+    private let plan: GenerationPlan
+    private let base: Expert
+    private let refiner: Expert?
+    private let algorithm: SamplerAlgorithm
+    private let schedule: Schedule
+    private let pool: ComputePool
+    private let trace: TraceRecorder?
+
+    private var stage = Stage.encodeTexts
+    private var basePrompt: PromptEncoding?
+    private var refinerPrompt: PromptEncoding?
+    private var denoiser: Denoiser?
+
+    init(
+        job: GenerationJob, plan: GenerationPlan, base: Expert, refiner: Expert?,
+        algorithm: SamplerAlgorithm, schedule: Schedule, pool: ComputePool, trace: TraceRecorder?
+    ) {
+        self.job = job
+        self.plan = plan
+        self.base = base
+        self.refiner = refiner
+        self.algorithm = algorithm
+        self.schedule = schedule
+        self.pool = pool
+        self.trace = trace
+    }
+
+    var nextPhase: Phase? {
+        switch stage {
+        case .encodeTexts: .textEncoding
+        case .step(_, let index): index < plan.baseSteps ? .base : .refiner
+        case .decode: .decoding
+        case .finished: nil
+        }
+    }
+
+    func advance() throws(GenerationError) -> GenerationUpdate {
+        try pool.withCompute { compute throws(GenerationError) in
+            switch stage {
+            case .encodeTexts:
+                encodeTexts(compute)
+                stage = .step(image: 0, index: 0)
+                return .textEncoded
+            case .step(let image, let index):
+                let report = try step(image: image, index: index, compute)
+                stage =
+                    index + 1 < schedule.stepCount
+                    ? .step(image: image, index: index + 1) : .decode(image: image)
+                return .step(report)
+            case .decode(let image):
+                let decoded = try decode(image: image, compute)
+                stage =
+                    image + 1 < job.seeds.count ? .step(image: image + 1, index: 0) : .finished
+                return .image(decoded)
+            case .finished:
+                preconditionFailure("advance() is not called once nextPhase is nil")
+            }
+        }
+    }
+
+    private func encodeTexts(_ compute: Compute) {
+        trace?.schedule(timesteps: plan.timesteps, sigmas: plan.sigmas)
+        basePrompt = base.encode(ExpertPrompt(base: job), compute, trace: trace)
+        if let refiner, let asked = job.refiner {
+            refinerPrompt = refiner.encode(
+                ExpertPrompt(refiner: asked, of: job), compute, trace: trace)
+        }
+    }
+
+    private func step(
+        image: Int, index: Int, _ compute: Compute
+    ) throws(GenerationError) -> StepReport {
+        let isRefiner = index >= plan.baseSteps
+        guard let expert = isRefiner ? refiner : base,
+            let prompt = isRefiner ? refinerPrompt : basePrompt
+        else {
+            preconditionFailure("a plan with refiner steps comes with a refiner")
+        }
+        if index == 0 {
+            trace?.beginImage()
+            denoiser = Denoiser(
+                algorithm: algorithm, schedule: schedule,
+                noise: TorchGenerator(seed: job.seeds[image]), height: job.size.height / 8,
+                width: job.size.width / 8, trace: trace)
+        }
+        guard denoiser != nil else { preconditionFailure("steps follow in order") }
+        denoiser?.step(expert.unet, prompt, compute, trace: trace, isRefiner: isRefiner)
+        let latents = denoiser?.latents ?? []
+        guard latents.allSatisfy(\.isFinite) else {
+            throw GenerationError(
+                .internal, code: "inferenceError",
+                """
+                the latents stopped being finite in \(isRefiner ? "refiner" : "base") step \
+                \(index + 1) of \(schedule.stepCount): the model file is damaged, or its weights \
+                overflow; check the file's checksum
+                """)
+        }
+        let handsOff = index + 1 == plan.baseSteps && plan.refinerSteps > 0
+        if handsOff {
+            trace?.handoff(latents)
+        }
+        return StepReport(
+            phase: isRefiner ? .refiner : .base, imageIndex: image, step: index + 1,
+            timestep: plan.timesteps[index], sigma: plan.sigmas[index],
+            handoffLatentsSHA256: handsOff
+                ? latents.withUnsafeBytes { SHA256.digest(of: $0) } : nil)
+    }
+
+    private func decode(
+        image: Int, _ compute: Compute
+    ) throws(GenerationError) -> DecodedImage {
+        guard let denoiser, let decoder = base.decoder else {
+            preconditionFailure("a base comes with its decoder, and decoding follows the steps")
+        }
+        self.denoiser = nil
+        trace?.final(denoiser.latents)
+        let pixels: [UInt8]? = compute.scoped {
+            let latents = compute.activation(
+                images: 1, height: denoiser.height, width: denoiser.width,
+                channels: Denoiser.channels)
+            for channel in 0..<Denoiser.channels {
+                for token in 0..<latents.tokens {
+                    latents.data[token * Denoiser.channels + channel] =
+                        denoiser.latents[channel * latents.tokens + token]
+                }
+            }
+            let decoded = decoder.decode(latents, compute)
+            guard compute.allFinite(decoded) else { return nil }
+            let pixels = compute.pixels(of: decoded)
+            trace?.image(decoded, pixels: pixels)
+            return pixels
+        }
+        guard let pixels else {
+            throw GenerationError(
+                .internal, code: "inferenceError",
+                "the VAE decoded finite latents to a picture that is not: the model file is damaged"
+            )
+        }
+        return DecodedImage(
+            imageIndex: image, size: job.size, seed: job.seeds[image], pixels: pixels)
+    }
+}
