@@ -98,7 +98,7 @@ let package = Package(
         tests(
             "SDXLTests",
             ["SDXL", "Generation", "Diffusion", "Tokenization", "Tensors", "Weights", "TestSupport"]),
-        tests("PNGEncodingTests", ["PNGEncoding", "Generation", "TestSupport"]),
+        tests("PNGEncodingTests", ["PNGEncoding", "Generation", "CLibpng", "TestSupport"]),
         tests("WireTests", ["Wire", "Generation", "TestSupport"]),
         tests("TransportTests", ["Transport", "TestSupport"]),
         tests("JobsTests", ["Jobs", "Generation", "Metrics", "TestSupport"]),
