@@ -94,12 +94,12 @@ import Testing
     }
 
     @Test(arguments: [
-        ("one letter", String(repeating: "a", count: 200_000)),
-        ("one long mark", String(repeating: "?", count: 200_000)),
-        ("exclamation marks", String(repeating: "!", count: 200_000)),
-        ("special tokens", String(repeating: "<|endoftext|>", count: 20_000)),
-        ("beginnings of special tokens", String(repeating: "<|endoftext", count: 20_000)),
-        ("spaces", String(repeating: " ", count: 200_000)),
+        ("one letter", String(repeating: "a", count: 50_000)),
+        ("one long mark", String(repeating: "?", count: 50_000)),
+        ("exclamation marks", String(repeating: "!", count: 50_000)),
+        ("special tokens", String(repeating: "<|endoftext|>", count: 5_000)),
+        ("beginnings of special tokens", String(repeating: "<|endoftext", count: 5_000)),
+        ("spaces", String(repeating: " ", count: 50_000)),
         ("NUL", String(repeating: "\0", count: 50_000)),
         ("emoji", String(repeating: "\u{1F469}\u{200D}\u{1F680}", count: 10_000)),
         ("combining marks", "a" + String(repeating: "\u{301}\u{316}", count: 4_000)),
