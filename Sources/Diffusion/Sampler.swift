@@ -3,7 +3,7 @@
 ///
 ///     while let evaluation = sampler.evaluation {
 ///         // scale a copy of the latents by evaluation.inputScale, run the model at evaluation.timestep
-///         sampler.advance(&latents, prediction: prediction.span, noise: &noise)
+///         sampler.advance(&latents, prediction: prediction, noise: &noise)
 ///     }
 ///
 /// Most samplers take one evaluation per step, second-order ones two; only when ``isBetweenSteps`` may
@@ -30,6 +30,13 @@ public protocol Sampler: Sendable {
 }
 
 extension Sampler {
+    /// As above, for a prediction held in an array.
+    public mutating func advance(
+        _ latents: inout [Float], prediction: [Float], noise: inout some NoiseSource
+    ) {
+        advance(&latents, prediction: prediction.span, noise: &noise)
+    }
+
     /// Whole steps done, 0...stepCount.
     public var step: Int { history.step }
 

@@ -1,0 +1,147 @@
+import Diffusion
+import TestSupport
+import Testing
+
+/// Every sampler, driven by given predictions as `scripts/make_vectors.py` drove diffusers'.
+@Suite struct SamplerReferenceTests {
+    static let runs = [
+        SamplerRun("euler", .euler, .leading),
+        SamplerRun("euler_trailing", .euler, .trailing),
+        SamplerRun("euler_linspace", .euler, .linspace),
+        SamplerRun("euler_karras", .euler, .karras),
+        SamplerRun("euler_a", .eulerAncestral, .leading),
+        SamplerRun("euler_a_trailing", .eulerAncestral, .trailing),
+    ].flatMap { run in [4, 10, 20].map { run.of($0) } }
+
+    @Test(arguments: runs)
+    func `a whole run gives diffusers' latents after every evaluation`(run: SamplerRun) throws {
+        let reference = try SamplerReference(run)
+        var sampler = run.makeSampler(latentCount: reference.latentCount)
+        var noise = reference.noise
+        var latents = reference.firstLatents.map { $0 * sampler.schedule.initialNoiseSigma }
+        for (index, expected) in reference.samples.enumerated() {
+            let evaluation = try #require(sampler.evaluation)
+            expectClose(evaluation.timestep, reference.timesteps[index], "timestep \(index)")
+            expectClose(
+                Double(evaluation.inputScale), Double(reference.inputScales[index]),
+                "input scale \(index)")
+            sampler.advance(
+                &latents, prediction: reference.predictions[index], noise: &noise)
+            let distance = relativeL2(latents, expected)
+            #expect(distance < 2e-6, "latents after evaluation \(index)")
+        }
+        #expect(sampler.evaluation == nil)
+        #expect(sampler.step == run.steps)
+    }
+
+    @Test(arguments: runs)
+    func `a reset in the middle gives what a second diffusers pipeline gives`(
+        run: SamplerRun
+    ) throws {
+        let reference = try SamplerReference(run)
+        var sampler = run.makeSampler(latentCount: reference.latentCount)
+        var noise = reference.noise
+        var latents = reference.firstLatents.map { $0 * sampler.schedule.initialNoiseSigma }
+        let start = reference.samples.count - reference.resetSamples.count
+        for prediction in reference.predictions[..<start] {
+            sampler.advance(&latents, prediction: prediction, noise: &noise)
+        }
+        try #require(sampler.isBetweenSteps)
+        sampler.reset()
+        latents = reference.samples[start - 1]
+        noise = reference.noise
+        for (index, expected) in reference.resetSamples.enumerated() {
+            sampler.advance(
+                &latents, prediction: reference.predictions[start + index], noise: &noise)
+            let distance = relativeL2(latents, expected)
+            #expect(distance < 2e-6, "latents after evaluation \(start + index)")
+        }
+        #expect(sampler.evaluation == nil)
+    }
+
+    @Test(arguments: runs)
+    func `a fork goes on as the original does, and leaves it alone`(run: SamplerRun) throws {
+        let reference = try SamplerReference(run)
+        var original = run.makeSampler(latentCount: reference.latentCount)
+        var noise = reference.noise
+        var latents = reference.firstLatents
+        for prediction in reference.predictions[..<(reference.predictions.count / 2)] {
+            original.advance(&latents, prediction: prediction, noise: &noise)
+        }
+        // Restored from its history alone, as from a checkpoint.
+        var fork = run.makeSampler(latentCount: reference.latentCount)
+        fork.history = original.history
+        var (forkedNoise, forkedLatents) = (noise, latents)
+        for prediction in reference.predictions[(reference.predictions.count / 2)...] {
+            fork.advance(&forkedLatents, prediction: prediction, noise: &forkedNoise)
+        }
+        for prediction in reference.predictions[(reference.predictions.count / 2)...] {
+            original.advance(&latents, prediction: prediction, noise: &noise)
+        }
+        #expect(latents == forkedLatents)
+        #expect(original.history == fork.history)
+    }
+
+    private func expectClose(_ actual: Double, _ expected: Double, _ what: Comment) {
+        #expect(abs(actual - expected) <= 1e-6 * abs(expected), what)
+    }
+}
+
+/// One sampler on one schedule, and the name of its vectors.
+struct SamplerRun: Sendable, CustomTestStringConvertible {
+    let name: String
+    let algorithm: SamplerAlgorithm
+    let spacing: Spacing
+    var steps = 0
+
+    init(_ name: String, _ algorithm: SamplerAlgorithm, _ spacing: Spacing) {
+        self.name = name
+        self.algorithm = algorithm
+        self.spacing = spacing
+    }
+
+    func of(_ steps: Int) -> SamplerRun {
+        var run = self
+        run.steps = steps
+        return run
+    }
+
+    var testDescription: String { "\(name), \(steps) steps" }
+
+    func makeSampler(latentCount: Int) -> any Sampler {
+        let schedule = algorithm.schedule(stepCount: steps, spacing: spacing)
+        return algorithm.makeSampler(schedule: schedule, latentCount: latentCount)
+    }
+}
+
+/// The vectors of one run: everything per evaluation of the model.
+struct SamplerReference {
+    let latentCount: Int
+    let firstLatents: [Float]
+    let predictions: [[Float]]
+    let noise: ReplayedNoise
+    let timesteps: [Double]
+    let inputScales: [Float]
+    let samples: [[Float]]
+    /// Of a run whose sampler was made anew before the first of these evaluations.
+    let resetSamples: [[Float]]
+
+    init(_ run: SamplerRun) throws {
+        let file = try ReferenceTensors("schedulers.safetensors")
+        let key = "\(run.name).\(run.steps)"
+        firstLatents = try file.float32("noise")
+        let count = firstLatents.count
+        latentCount = count
+        timesteps = try file.float64("\(key).timesteps")
+        inputScales = try file.float32("\(key).input_scale")
+        samples = Self.rows(try file.float32("\(key).samples"), of: count)
+        resetSamples = Self.rows(try file.float32("\(key).reset_samples"), of: count)
+        predictions = Array(
+            Self.rows(try file.float32("model_outputs"), of: count)[..<samples.count])
+        noise = ReplayedNoise(try file.float32("step_noise"), count: count)
+    }
+
+    private static func rows(_ values: [Float], of count: Int) -> [[Float]] {
+        stride(from: 0, to: values.count, by: count).map { Array(values[$0..<$0 + count]) }
+    }
+}
