@@ -29,16 +29,16 @@ public struct Handoff: Equatable, Sendable {
     /// Resolves `point` against the schedule that both experts share.
     public init(_ point: HandoffPoint, schedule: Schedule) throws(HandoffError) {
         let steps = schedule.stepCount
-        guard steps > 1 else { throw HandoffError(point, reason: .tooFewSteps) }
+        guard steps > 1 else { throw HandoffError(point: point, reason: .tooFewSteps) }
         switch point {
         case .step(let step):
             guard (2...steps).contains(step) else {
-                throw HandoffError(point, reason: .stepOutOfRange(steps: steps))
+                throw HandoffError(point: point, reason: .stepOutOfRange(steps: steps))
             }
             self.init(baseSteps: step - 1, schedule: schedule)
         case .percentage(let percentage):
             guard (1...99).contains(percentage) else {
-                throw HandoffError(point, reason: .percentageOutOfRange)
+                throw HandoffError(point: point, reason: .percentageOutOfRange)
             }
             let baseSteps = min(max(steps * percentage / 100, 1), steps - 1)
             self.init(baseSteps: baseSteps, schedule: schedule)
@@ -59,7 +59,7 @@ public struct Handoff: Equatable, Sendable {
         let baseSteps = levels.count { $0 >= threshold }
         guard (1..<levels.count).contains(baseSteps) else {
             throw HandoffError(
-                point,
+                point: point,
                 reason: .outsideSchedule(above: levels[levels.count - 1], upTo: levels[0]))
         }
         self.init(baseSteps: baseSteps, schedule: schedule)

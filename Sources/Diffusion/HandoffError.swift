@@ -12,7 +12,7 @@ public struct HandoffError: Error, Equatable, Sendable {
         case outsideSchedule(above: Double, upTo: Double)
     }
 
-    init(_ point: HandoffPoint, reason: Reason) {
+    public init(point: HandoffPoint, reason: Reason) {
         self.point = point
         self.reason = reason
     }

@@ -3,6 +3,13 @@ public enum SamplerAlgorithm: String, Sendable, CaseIterable {
     case euler = "Euler"
     case eulerAncestral = "Euler a"
 
+    /// Evaluations of the model per step, save for the last step of second-order samplers.
+    public var evaluationsPerStep: Int {
+        switch self {
+        case .euler, .eulerAncestral: 1
+        }
+    }
+
     /// The schedule of a whole generation with this sampler.
     ///
     /// - Parameter stepCount: within ``Schedule/stepCounts``.

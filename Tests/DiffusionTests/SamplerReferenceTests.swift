@@ -4,14 +4,7 @@ import Testing
 
 /// Every sampler, driven by given predictions as `scripts/make_vectors.py` drove diffusers'.
 @Suite struct SamplerReferenceTests {
-    static let runs = [
-        SamplerRun("euler", .euler, .leading),
-        SamplerRun("euler_trailing", .euler, .trailing),
-        SamplerRun("euler_linspace", .euler, .linspace),
-        SamplerRun("euler_karras", .euler, .karras),
-        SamplerRun("euler_a", .eulerAncestral, .leading),
-        SamplerRun("euler_a_trailing", .eulerAncestral, .trailing),
-    ].flatMap { run in [4, 10, 20].map { run.of($0) } }
+    static let runs = SamplerRun.all.flatMap { run in [4, 10, 20].map { run.of($0) } }
 
     @Test(arguments: runs)
     func `a whole run gives diffusers' latents after every evaluation`(run: SamplerRun) throws {
@@ -84,33 +77,6 @@ import Testing
 
     private func expectClose(_ actual: Double, _ expected: Double, _ what: Comment) {
         #expect(abs(actual - expected) <= 1e-6 * abs(expected), what)
-    }
-}
-
-/// One sampler on one schedule, and the name of its vectors.
-struct SamplerRun: Sendable, CustomTestStringConvertible {
-    let name: String
-    let algorithm: SamplerAlgorithm
-    let spacing: Spacing
-    var steps = 0
-
-    init(_ name: String, _ algorithm: SamplerAlgorithm, _ spacing: Spacing) {
-        self.name = name
-        self.algorithm = algorithm
-        self.spacing = spacing
-    }
-
-    func of(_ steps: Int) -> SamplerRun {
-        var run = self
-        run.steps = steps
-        return run
-    }
-
-    var testDescription: String { "\(name), \(steps) steps" }
-
-    func makeSampler(latentCount: Int) -> any Sampler {
-        let schedule = algorithm.schedule(stepCount: steps, spacing: spacing)
-        return algorithm.makeSampler(schedule: schedule, latentCount: latentCount)
     }
 }
 

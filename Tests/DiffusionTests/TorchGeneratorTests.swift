@@ -6,11 +6,20 @@ import Testing
 @Suite struct TorchGeneratorTests {
     private struct Draws: Decodable {
         struct Tensor: Decodable {
-            let sha256_f32: String
+            let sha256: String
+
+            enum CodingKeys: String, CodingKey {
+                case sha256 = "sha256_f32"
+            }
         }
         let seeds: [Int64]
-        let order_of_draws: [String]
+        let shapes: [String]
         let tensors: [String: Tensor]
+
+        enum CodingKeys: String, CodingKey {
+            case seeds, tensors
+            case shapes = "order_of_draws"
+        }
 
         static func read() throws -> Draws {
             try JSONDecoder().decode(Draws.self, from: Repository.reference("rng.json"))
@@ -23,7 +32,7 @@ import Testing
         let draws = try Draws.read()
         for seed in draws.seeds {
             var generator = TorchGenerator(seed: seed)
-            for shape in draws.order_of_draws {
+            for shape in draws.shapes {
                 let count = shape.split(separator: "x").compactMap { Int($0) }.reduce(1, *)
                 let values = generator.normals(count)
                 let bytes = values.flatMap { value in
@@ -31,7 +40,7 @@ import Testing
                 }
                 let expected = try #require(draws.tensors["\(seed).\(shape)"])
                 #expect(
-                    SHA256.hexDigest(of: bytes) == expected.sha256_f32, "seed \(seed), \(shape)")
+                    SHA256.hexDigest(of: bytes) == expected.sha256, "seed \(seed), \(shape)")
             }
         }
     }
