@@ -50,7 +50,15 @@ public final class EventLoop: @unchecked Sendable {
         wake.pointee.data = Unmanaged.passUnretained(self).toOpaque()
 
         let start = Unmanaged.passRetained(ThreadStart(loop: self, name: String(name.prefix(15))))
-        let code = pthread_create(&thread, nil, EventLoop.threadMain, start.toOpaque())
+        let code = pthread_create(
+            &thread, nil,
+            { argument in
+                guard let argument else { return nil }
+                let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
+                pthread_setname_np(pthread_self(), start.name)
+                start.loop.run()
+                return nil
+            }, start.toOpaque())
         precondition(code == 0, "cannot create the event loop's thread: error \(code)")
     }
 
@@ -156,14 +164,4 @@ public final class EventLoop: @unchecked Sendable {
             self.name = name
         }
     }
-
-    private static let threadMain:
-        @convention(c) (UnsafeMutableRawPointer?) ->
-            UnsafeMutableRawPointer? = { argument in
-                guard let argument else { return nil }
-                let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
-                pthread_setname_np(pthread_self(), start.name)
-                start.loop.run()
-                return nil
-            }
 }

@@ -1,0 +1,156 @@
+import Foundation
+import Testing
+
+@testable import Transport
+
+@Suite(.timeLimit(.minutes(1)))
+struct EventLoopTests {
+    @Test func `work runs in the order it was submitted`() async throws {
+        let loop = try EventLoop(name: "order")
+        let seen = Locked<[Int]>([])
+        for number in 0..<1000 { loop.submit { seen.withLock { $0.append(number) } } }
+        loop.stop()
+        #expect(seen.withLock { $0 } == Array(0..<1000))
+    }
+
+    @Test func `work from many threads is neither lost nor repeated`() async throws {
+        let loop = try EventLoop(name: "many")
+        let seen = Locked<[Int]>([])
+        await withTaskGroup { group in
+            for task in 0..<8 {
+                group.addTask {
+                    for number in 0..<500 {
+                        loop.submit { seen.withLock { $0.append(task * 500 + number) } }
+                    }
+                }
+            }
+        }
+        loop.stop()
+        #expect(seen.withLock { $0.sorted() } == Array(0..<4000))
+    }
+
+    @Test func `work submitted on the loop runs in a later turn`() async throws {
+        let loop = try EventLoop(name: "later")
+        let seen = Locked<[String]>([])
+        try await loop.perform {
+            loop.submit { seen.withLock { $0.append("later") } }
+            seen.withLock { $0.append("now") }
+        }
+        loop.stop()
+        #expect(seen.withLock { $0 } == ["now", "later"])
+    }
+
+    @Test func `the thread carries the loop's name, cut to what the kernel takes`() async throws {
+        let loop = try EventLoop(name: "a-name-of-many-letters")
+        defer { loop.stop() }
+        let name = try await loop.perform {
+            try String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)
+        }
+        #expect(name == "a-name-of-many-\n")
+    }
+
+    @Test func `a stopped loop refuses work, and may be stopped again`() async throws {
+        let loop = try EventLoop(name: "stopped")
+        loop.stop()
+        loop.stop()
+        #expect(!loop.submit {})
+        let error = await #expect(throws: TransportError.self) { try await loop.perform {} }
+        #expect(error?.kind == .stopped)
+    }
+
+    @Test func `what a loop's work throws reaches the one who waits`() async throws {
+        let loop = try EventLoop(name: "throwing")
+        defer { loop.stop() }
+        let thrown = TransportError(.refused, "just so")
+        await #expect(throws: thrown) { try await loop.perform { throw thrown } }
+    }
+
+    @Test func `a stopped loop leaves nothing behind`() async throws {
+        weak var weakLoop: EventLoop?
+        do {
+            let loop = try EventLoop(name: "gone")
+            weakLoop = loop
+            loop.stop()
+        }
+        #expect(weakLoop == nil)
+    }
+
+    @Test func `a loop's object used on another thread stops the program`() async {
+        await #expect(processExitsWith: .failure) {
+            let loop = try EventLoop(name: "guarded")
+            let bound = LoopBound(1, to: loop)
+            print(bound.value)
+        }
+    }
+
+    @Test func `a timer fires once, or until it is stopped`() async throws {
+        let loop = try EventLoop(name: "timer")
+        let once = Locked(0)
+        let (ticks, continuation) = AsyncStream.makeStream(of: Void.self)
+        try await loop.perform {
+            let single = LoopTimer(on: loop)
+            single.start(after: .zero) { once.withLock { $0 += 1 } }
+            let repeated = LoopTimer(on: loop)
+            var left = 5
+            repeated.start(after: .milliseconds(1), every: .milliseconds(1)) {
+                continuation.yield()
+                left -= 1
+                if left == 0 {
+                    repeated.stop()
+                    repeated.close()
+                    single.close()
+                    continuation.finish()
+                }
+            }
+        }
+        var count = 0
+        for await _ in ticks { count += 1 }
+        #expect(count == 5)
+        #expect(once.withLock { $0 } == 1)
+        loop.stop()
+    }
+
+    @Test func `a closed timer stays silent`() async throws {
+        let loop = try EventLoop(name: "silent")
+        let fired = Locked(false)
+        try await loop.perform {
+            let timer = LoopTimer(on: loop)
+            timer.start(after: .zero) { fired.withLock { $0 = true } }
+            timer.close()
+            timer.start(after: .zero) { fired.withLock { $0 = true } }
+            timer.stop()
+        }
+        loop.stop()
+        #expect(!fired.withLock { $0 })
+    }
+
+    @Test(
+        "a duration becomes milliseconds and is never cut",
+        arguments: [
+            (Duration.zero, UInt64(0)), (.nanoseconds(1), 1), (.milliseconds(1), 1),
+            (.microseconds(1001), 2), (.seconds(3), 3000), (.seconds(-1), 0),
+            (.milliseconds(-1), 0), (.seconds(Int64.max), UInt64(Int64.max)),
+        ])
+    func milliseconds(duration: Duration, expected: UInt64) {
+        #expect(duration.wholeMilliseconds == expected)
+    }
+
+    @Test func `a signal reaches its watcher`() async throws {
+        let loop = try EventLoop(name: "signal")
+        let (signals, continuation) = AsyncStream.makeStream(of: Void.self)
+        try await loop.perform {
+            _ = try SignalWatcher(SIGUSR1, on: loop) { continuation.yield() }
+        }
+        kill(getpid(), SIGUSR1)
+        for await _ in signals { break }
+        loop.stop()
+    }
+
+    @Test func `a signal that cannot be watched is an error`() async throws {
+        let loop = try EventLoop(name: "signal")
+        await #expect(throws: TransportError.self) {
+            try await loop.perform { _ = try SignalWatcher(SIGKILL, on: loop) {} }
+        }
+        loop.stop()
+    }
+}
