@@ -73,7 +73,7 @@ public final class RawSocket {
     public func read(_ count: Int) throws -> [UInt8] {
         var bytes: [UInt8] = []
         while bytes.count < count {
-            let more = try readSome(atMost: count - bytes.count)
+            let more = try readSome(atMost: min(count - bytes.count, 64 * 1024))
             if more.isEmpty { break }
             bytes += more
         }

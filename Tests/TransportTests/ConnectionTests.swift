@@ -47,9 +47,9 @@ struct ConnectionTests {
     @Test func `many writes keep their order, past what the kernel takes at once`() async throws {
         let server = try await TestServer()
         defer { server.loop.stop() }
-        let socket = try RawSocket(port: server.port)
+        let socket = try RawSocket(port: server.port, receiveBufferByteCount: 4096)
         let connection = try await server.firstAccepted().connection
-        let bytes = pattern(8_000_000)
+        let bytes = megabytes
         server.loop.submit {
             var rest = bytes[...]
             var size = 1
@@ -118,12 +118,12 @@ struct ConnectionTests {
         let socket = try RawSocket(port: server.port, receiveBufferByteCount: 4096)
         let accepted = try await server.firstAccepted()
         try await server.loop.perform {
-            accepted.connection.value.write(pattern(4_000_000))
+            accepted.connection.value.write(megabytes)
             accepted.connection.value.close()
             accepted.connection.value.close()
             accepted.connection.value.write([1])
         }
-        #expect(try socket.readToEnd() == pattern(4_000_000))
+        #expect(try socket.readToEnd() == megabytes)
         #expect(await accepted.happenings.joined() == [.closed(.local)])
     }
 
@@ -135,11 +135,11 @@ struct ConnectionTests {
         let socket = try RawSocket(port: server.port, receiveBufferByteCount: 4096)
         let accepted = try await server.firstAccepted()
         try await server.loop.perform {
-            accepted.connection.value.write(pattern(8_000_000))
+            accepted.connection.value.write(megabytes)
             accepted.connection.value.close()
         }
         #expect(await accepted.happenings.joined() == [.closed(.local)])
-        #expect(try socket.readToEnd().count < 8_000_000)
+        #expect(try socket.readToEnd().count < megabytes.count)
     }
 
     @Test func `abort during a write drops the rest and resets`() async throws {
@@ -148,7 +148,7 @@ struct ConnectionTests {
         let socket = try RawSocket(port: server.port, receiveBufferByteCount: 4096)
         let accepted = try await server.firstAccepted()
         try await server.loop.perform {
-            accepted.connection.value.write(pattern(8_000_000))
+            accepted.connection.value.write(megabytes)
             accepted.connection.value.abort()
             accepted.connection.value.abort()
             accepted.connection.value.close()
@@ -226,7 +226,7 @@ struct ConnectionTests {
         }
         let accepted = all
         try await server.loop.perform {
-            for each in accepted { each.connection.value.write(pattern(8_000_000)) }
+            for each in accepted { each.connection.value.write(megabytes) }
             accepted[0].connection.value.close()
         }
         server.loop.stop()
@@ -234,6 +234,8 @@ struct ConnectionTests {
             // The first was already on its way out by its owner's wish; it, too, ends just once.
             #expect(await each.happenings.joined() == [.closed(.stopped)], "connection \(index)")
         }
+        // Until here, so that it was not the peers that ended anything.
+        for socket in sockets { socket.close() }
     }
 
     @Test func `connecting where nobody listens says so`() async throws {

@@ -128,3 +128,6 @@ extension AsyncStream where Element == Happening {
 func pattern(_ count: Int) -> [UInt8] {
     (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
 }
+
+/// More than the kernel takes for a reader with a small buffer.
+let megabytes = pattern(8_000_000)
