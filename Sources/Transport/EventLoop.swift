@@ -1,5 +1,6 @@
 internal import CLibuv
 internal import Glibc
+internal import Locking
 
 /// A libuv loop on a thread of its own: the place where sockets live.
 ///
