@@ -100,13 +100,14 @@ let package = Package(
             ["SDXL", "Generation", "Diffusion", "Tokenization", "Tensors", "Weights", "TestSupport"]),
         tests("PNGEncodingTests", ["PNGEncoding", "Generation", "CLibpng", "TestSupport"]),
         tests("WireTests", ["Wire", "Generation", "TestSupport"]),
-        tests("TransportTests", ["Transport", "TestSupport"]),
+        tests("TransportTests", ["Transport", "Locking", "TestSupport"]),
         tests("JobsTests", ["Jobs", "Generation", "Metrics", "TestSupport"]),
         tests(
             "EndToEndTests",
             [
                 "Server", "Client", "SDXL", "Jobs", "Generation", "Metrics", "Transport", "Wire",
-                "PNGEncoding", "Tensors", "Weights", "TestSupport",
+                "PNGEncoding", "Tensors", "Weights", "Locking", "TestSupport",
+                .product(name: "Logging", package: "swift-log"),
             ]),
         tests("TidyTests", []),
     ]
