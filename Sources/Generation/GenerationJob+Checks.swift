@@ -19,31 +19,18 @@ extension GenerationJob {
         let catalogue = ModelCatalogue(models)
         let model = try catalogue.base(
             request.model, default: limits.defaultModel, withRefiner: request.refiner != nil)
-
-        requestID = request.requestID.nonEmpty ?? Self.makeRequestID()
+        var minimumSide = model.minimumSide
+        cfgScale = request.cfgScale ?? Parameter.Default.cfgScale
         positivePrompt = Self.text(prompt)
         negativePrompt = request.negativePrompt.map(Self.text)
-        positivePrompt2 = request.positivePrompt2.nonEmpty.map(Self.text)
-        negativePrompt2 = request.negativePrompt2.nonEmpty.map(Self.text)
-        self.model = model.id
-        size = try Self.size(request, model: model, limits: limits)
-        self.steps = steps
-        scheduler = request.scheduler.nonEmpty ?? Parameter.Default.scheduler
-        seeds = try Self.seeds(request)
-        cfgScale = request.cfgScale ?? Parameter.Default.cfgScale
-        originalSize = request.originalSize
-        cropTopLeft = request.cropTopLeft ?? ImagePoint(top: 0, left: 0)
-        targetSize = request.targetSize
-        negativeOriginalSize = request.negativeOriginalSize
-        negativeCropTopLeft = request.negativeCropTopLeft ?? ImagePoint(top: 0, left: 0)
-        negativeTargetSize = request.negativeTargetSize
         if let asked = request.refiner {
             let name = try Self.required(
                 "refiner.model", asked.model, "Name an SDXL refiner from the list of models.")
-            let start = try HandoffUnit(asked, steps: steps)
+            let model = try catalogue.refiner(name)
+            minimumSide = max(minimumSide, model.minimumSide)
             refiner = Refiner(
-                model: try catalogue.refiner(name).id,
-                start: start,
+                model: model.id,
+                start: try HandoffUnit(asked, steps: steps),
                 cfgScale: asked.cfgScale ?? cfgScale,
                 positivePrompt: asked.positivePrompt.map(Self.text) ?? positivePrompt,
                 negativePrompt: asked.negativePrompt.map(Self.text) ?? negativePrompt,
@@ -53,6 +40,21 @@ extension GenerationJob {
         } else {
             refiner = nil
         }
+
+        requestID = request.requestID.nonEmpty ?? Self.makeRequestID()
+        positivePrompt2 = request.positivePrompt2.nonEmpty.map(Self.text)
+        negativePrompt2 = request.negativePrompt2.nonEmpty.map(Self.text)
+        self.model = model.id
+        size = try Self.size(request, model: model, minimumSide: minimumSide, limits: limits)
+        self.steps = steps
+        scheduler = request.scheduler.nonEmpty ?? Parameter.Default.scheduler
+        seeds = try Self.seeds(request)
+        originalSize = request.originalSize
+        cropTopLeft = request.cropTopLeft ?? ImagePoint(top: 0, left: 0)
+        targetSize = request.targetSize
+        negativeOriginalSize = request.negativeOriginalSize
+        negativeCropTopLeft = request.negativeCropTopLeft ?? ImagePoint(top: 0, left: 0)
+        negativeTargetSize = request.negativeTargetSize
     }
 
     private static func required(
@@ -110,7 +112,8 @@ extension GenerationJob {
     }
 
     private static func size(
-        _ request: GenerationRequest, model: ModelDescription, limits: GenerationLimits
+        _ request: GenerationRequest, model: ModelDescription, minimumSide: Int,
+        limits: GenerationLimits
     ) throws(GenerationError) -> ImageSize {
         let size: ImageSize
         switch (request.width, request.height) {
@@ -119,7 +122,7 @@ extension GenerationJob {
         case (nil, _): throw missingSide("width", other: "height", model: model)
         case (_, nil): throw missingSide("height", other: "width", model: model)
         }
-        let range = model.minimumSide...max(model.minimumSide, limits.sideMaximum)
+        let range = minimumSide...max(minimumSide, limits.sideMaximum)
         for (name, side) in [("width", size.width), ("height", size.height)]
         where side % 8 != 0 || !range.contains(side) {
             throw .invalid(

@@ -54,7 +54,10 @@ public struct Parameter: Sendable {
     /// In a prompt's place: no text, said on purpose.
     public static let blankPrompt = "__BLANK__"
 
-    static let promptLength = 2...3000
+    static let promptLength = 2...promptCharacterMaximum
+    /// Characters, that is Unicode scalars, of one prompt.
+    public static let promptCharacterMaximum = 3000
+
     static let sizeConditioning = 0...16384
 
     /// Every parameter, in the order in which they are checked and documented.

@@ -1,0 +1,40 @@
+import Generation
+
+/// Models of every role, as a server may have them.
+let sampleModels = [
+    model("sdxl", "SDXL base", .base, aliases: ["civitai:101055@128078"], side: 1024),
+    model("sdxl-refiner", "SDXL refiner", .refiner, aliases: ["civitai:101055@128080"]),
+    model("tiny", "SDXL base", .base, side: 64, minimumSide: 16),
+    model("flux", "FLUX", .unusable, problem: "transformers are not run here"),
+    model("sd15", "Stable Diffusion 1.x", .base),
+    model("broken-refiner", "SDXL refiner", .unusable, problem: "a tensor is missing"),
+]
+
+func model(
+    _ id: String, _ architecture: String, _ role: ModelDescription.Role, aliases: [String] = [],
+    side: Int = 512, minimumSide: Int = 128, problem: String = ""
+) -> ModelDescription {
+    ModelDescription(
+        id: id, aliases: aliases, architecture: architecture, role: role, dtype: "F16",
+        byteCount: 1, parameterCount: 1, defaultSize: ImageSize(height: side, width: side),
+        minimumSide: minimumSide, problem: problem)
+}
+
+/// The smallest good request, changed as the test likes.
+func request(_ change: (inout GenerationRequest) -> Void = { _ in }) -> GenerationRequest {
+    var request = GenerationRequest()
+    request.positivePrompt = "a red fox"
+    change(&request)
+    return request
+}
+
+/// Likewise with a refiner.
+func refined(_ change: (inout GenerationRequest.Refiner) -> Void = { _ in }) -> GenerationRequest {
+    request {
+        var refiner = GenerationRequest.Refiner()
+        refiner.model = "sdxl-refiner"
+        refiner.startStep = 18
+        change(&refiner)
+        $0.refiner = refiner
+    }
+}
