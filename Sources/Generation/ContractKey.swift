@@ -64,7 +64,7 @@ struct ContractKey {
                     "\(path) is \(given): it must be "
                         + "\(choices.keys.sorted().joined(separator: ", ")).")
             }
-            return sentence.map { "\(path) is \(text): \($0)" }
+            return sentence.map { "\(path) is \(quoted(text)): \($0)" }
         case .unsupported:
             // Asking for none of it is no request for it.
             if [.bool(false), .array([]), .object([])].contains(value) { return nil }

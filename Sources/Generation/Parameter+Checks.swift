@@ -24,7 +24,9 @@ extension Parameter {
             guard let number = request[keyPath: field] else { return }
             // A NaN is in no range; so it and the infinities are told like any other value.
             if !range.contains(number) {
-                throw invalid("is \(number): it must be a number \(Self.words(range))")
+                throw invalid(
+                    "is \(number): it must be a number from \(plain(range.lowerBound)) "
+                        + "to \(plain(range.upperBound))")
             }
         case .side(let field):
             guard let side = request[keyPath: field] else { return }
@@ -46,7 +48,9 @@ extension Parameter {
         _ value: Value?, _ range: ClosedRange<Value>, part: String = ""
     ) throws(GenerationError) {
         guard let value, !range.contains(value) else { return }
-        throw invalid("is \(value): it must be a whole number \(Self.words(range))", part: part)
+        throw invalid(
+            "is \(value): it must be a whole number from \(range.lowerBound) "
+                + "to \(range.upperBound)", part: part)
     }
 
     private func checkPrompt(_ text: String, _ range: ClosedRange<Int>) throws(GenerationError) {
@@ -77,9 +81,5 @@ extension Parameter {
 
     private func invalid(_ problem: String, part: String = "") -> GenerationError {
         .invalid(name + part, code: code, "\(name)\(part) \(problem).")
-    }
-
-    private static func words<Value>(_ range: ClosedRange<Value>) -> String {
-        "from \(range.lowerBound) to \(range.upperBound)"
     }
 }

@@ -100,7 +100,7 @@ public struct Parameter: Sendable {
             "seed", .seed(\.seed, 0...Int64.max), default: "random, 32 bits",
             "Image i starts from the noise of seed + i."),
         Parameter(
-            "CFGScale", .number(\.cfgScale, 0...50), default: "\(Default.cfgScale)",
+            "CFGScale", .number(\.cfgScale, 0...50), default: plain(Default.cfgScale),
             "Guidance; at 1 or below the negative prompt is not evaluated."),
         Parameter(
             "numberResults", .integer(\.numberResults, 1...20),
@@ -154,11 +154,11 @@ public struct Parameter: Sendable {
             default: "negativePrompt", "The refiner's own negative prompt."),
         Parameter(
             "refiner.aestheticScore", .number(\.refinerFields.aestheticScore, 0...10),
-            default: "\(Default.aestheticScore)", "Score conditioning of the refiner."),
+            default: plain(Default.aestheticScore), "Score conditioning of the refiner."),
         Parameter(
             "refiner.negativeAestheticScore",
             .number(\.refinerFields.negativeAestheticScore, 0...10),
-            default: "\(Default.negativeAestheticScore)",
+            default: plain(Default.negativeAestheticScore),
             "Score conditioning of the refiner for the negative prompt."),
     ]
 }

@@ -31,6 +31,11 @@ private func editDistance(_ first: [Unicode.Scalar], _ second: [Unicode.Scalar])
     return row[second.count]
 }
 
+/// `7` for 7.0, `2.5` for 2.5.
+func plain(_ number: Double) -> String {
+    Int(exactly: number).map(String.init) ?? String(number)
+}
+
 extension String? {
     /// Nil for an empty text too.
     var nonEmpty: String? { self?.isEmpty == false ? self : nil }

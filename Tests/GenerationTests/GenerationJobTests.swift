@@ -1,5 +1,6 @@
-import Generation
 import Testing
+
+@testable import Generation
 
 @Suite struct `A job from a request` {
     @Test func `has every default filled in`() throws {

@@ -70,15 +70,14 @@ private let prompts: [Refusal] = [
 ]
 
 private let numbers: [Refusal] =
-    [0, -1, 101, .max].map {
-        steps in
+    [0, -1, 101, Int.max].map { (steps: Int) in
         Refusal(
             request { $0.steps = steps }, "invalidSteps", ["steps"], says: ["\(steps)", "1 to 100"])
     }
-    + [Double.nan, .infinity, -.infinity, -0.1, 50.1].map { scale in
+    + [Double.nan, .infinity, -.infinity, -0.1, 50.1].map { (scale: Double) in
         Refusal(
             request { $0.cfgScale = scale }, "invalidCFGScale", ["CFGScale"],
-            says: ["\(scale)", "0.0 to 50.0"])
+            says: ["\(scale)", "0 to 50"])
     }
     + [
         Refusal(request { $0.numberResults = 0 }, "invalidNumberResults", ["numberResults"]),
