@@ -1,0 +1,76 @@
+"""A client of Refinery, the two-stage SDXL picture server.
+
+    with Client("127.0.0.1:7420") as client:
+        client.generate_image("a red fox", seed=1).save("fox.png")
+
+``Client`` is for ordinary code, ``AsyncClient`` for asyncio; README.md shows both.
+"""
+
+from .aio import AsyncClient
+from .client import Client
+from .errors import (
+    Cancelled,
+    ConnectionLost,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidRequest,
+    NotFound,
+    ProtocolError,
+    RefineryError,
+    ResourceExhausted,
+    ServerUnreachable,
+    Status,
+    Unavailable,
+    Unimplemented,
+)
+from .events import (
+    Accepted,
+    Event,
+    HandedOff,
+    Handoff,
+    Image,
+    Phase,
+    Point,
+    Progress,
+    Queued,
+    Size,
+    Summary,
+)
+from .parameters import GenerateOptions, Refiner
+from .server import Health, Model, ModelRole, ServerInfo, ServerStats
+
+__all__ = [
+    "Accepted",
+    "AsyncClient",
+    "Cancelled",
+    "Client",
+    "ConnectionLost",
+    "DeadlineExceeded",
+    "Event",
+    "FailedPrecondition",
+    "GenerateOptions",
+    "HandedOff",
+    "Handoff",
+    "Health",
+    "Image",
+    "InvalidRequest",
+    "Model",
+    "ModelRole",
+    "NotFound",
+    "Phase",
+    "Point",
+    "Progress",
+    "ProtocolError",
+    "Queued",
+    "Refiner",
+    "RefineryError",
+    "ResourceExhausted",
+    "ServerInfo",
+    "ServerStats",
+    "ServerUnreachable",
+    "Size",
+    "Status",
+    "Summary",
+    "Unavailable",
+    "Unimplemented",
+]

@@ -1,0 +1,271 @@
+"""Between this package's own types and the wire's messages: the methods there are, with how their
+requests are written and their answers read."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from google.protobuf.message import Message
+
+from ._calls import Method
+from ._proto import health_pb2, refinery_pb2
+from .errors import InvalidRequest, Status
+from .events import (
+    Accepted,
+    Event,
+    HandedOff,
+    Handoff,
+    Image,
+    Phase,
+    Point,
+    Progress,
+    Queued,
+    Size,
+    Summary,
+)
+from .parameters import GenerateOptions, Refiner
+from .server import Health, Model, ModelRole, ServerInfo, ServerStats
+
+
+def generate_request(positive_prompt: str, options: GenerateOptions) -> bytes:
+    """The request's bytes. Raises TypeError for an option that does not exist or has the wrong
+    type, InvalidRequest for a value that the wire cannot carry."""
+    message = refinery_pb2.GenerateRequest()
+    _set(message, "positive_prompt", positive_prompt)
+    for name, value in options.items():
+        if name not in GenerateOptions.__annotations__:
+            known = ", ".join(GenerateOptions.__annotations__)
+            raise TypeError(f"generate() has no option {name!r}; it has {known}")
+        if value is None:
+            continue
+        if isinstance(value, Refiner | Size | Point):
+            part = getattr(message, name)
+            if not isinstance(part, Message):
+                raise TypeError(f"{name} cannot be a {type(value).__name__}")
+            part.SetInParent()
+            for item in fields(value):
+                if (inner := getattr(value, item.name)) is not None:
+                    _set(part, item.name, inner, f"{name}.")
+        else:
+            _set(message, name, value)
+    return message.SerializeToString()
+
+
+def _set(message: Message, name: str, value: object, prefix: str = "") -> None:
+    try:
+        setattr(message, name, value)
+    except (TypeError, AttributeError) as error:
+        raise TypeError(f"{prefix}{name} cannot be {value!r}: {error}") from None
+    except ValueError as error:
+        field = _camel_case(prefix + name)
+        code = "invalid" + "".join(part[0].upper() + part[1:] for part in field.split("."))
+        raise InvalidRequest(
+            f"{prefix}{name} cannot be {value!r}: {error}", Status.INVALID_ARGUMENT, code, [field]
+        ) from None
+
+
+def _camel_case(name: str) -> str:
+    """The contract's name of a field: refiner.startStep for refiner.start_step."""
+    first, *others = name.split("_")
+    camel = first + "".join(word.capitalize() for word in others)
+    return camel.replace("cfgScale", "CFGScale")
+
+
+def _event(data: bytes) -> Event | None:
+    """None for an event of a kind that this client does not know."""
+    event = refinery_pb2.Event.FromString(data)
+    shared: dict[str, Any] = {
+        "job_id": event.job_id,
+        "sequence": event.sequence,
+        "time_ms": event.time_ms,
+    }
+    kind = event.WhichOneof("content")
+    if kind == "accepted":
+        return _accepted(event.accepted, shared)
+    if kind == "queued":
+        return Queued(
+            place=event.queued.place, eta_seconds=_optional(event.queued, "eta_seconds"), **shared
+        )
+    if kind == "progress":
+        return _progress(event.progress, shared)
+    if kind == "handed_off":
+        return HandedOff(
+            image_index=event.handed_off.image_index,
+            handoff=_handoff(event.handed_off.handoff),
+            latents_sha256=event.handed_off.latents_sha256,
+            **shared,
+        )
+    if kind == "image":
+        return _image(event.image, shared)
+    return None
+
+
+def _accepted(accepted: refinery_pb2.Accepted, shared: dict[str, Any]) -> Accepted:
+    return Accepted(
+        model=accepted.model,
+        refiner_model=accepted.refiner_model or None,
+        size=_size(accepted.size),
+        seeds=tuple(accepted.seeds),
+        scheduler=accepted.scheduler,
+        spacing=accepted.spacing,
+        timesteps=tuple(accepted.timesteps),
+        sigmas=tuple(accepted.sigmas),
+        base_steps=accepted.base_steps,
+        refiner_steps=accepted.refiner_steps,
+        handoff=_handoff(accepted.handoff) if accepted.HasField("handoff") else None,
+        advice=tuple(accepted.advice),
+        **shared,
+    )
+
+
+def _progress(progress: refinery_pb2.Progress, shared: dict[str, Any]) -> Progress:
+    try:
+        phase = Phase(progress.phase)
+    except ValueError:
+        phase = Phase.UNSPECIFIED
+    return Progress(
+        phase=phase,
+        step=progress.step,
+        steps=progress.steps,
+        phase_step=progress.phase_step,
+        phase_steps=progress.phase_steps,
+        timestep=progress.timestep,
+        sigma=progress.sigma,
+        step_seconds=progress.step_seconds,
+        elapsed_seconds=progress.elapsed_seconds,
+        eta_seconds=_optional(progress, "eta_seconds"),
+        image_index=progress.image_index,
+        image_count=progress.image_count,
+        **shared,
+    )
+
+
+def _image(image: refinery_pb2.Image, shared: dict[str, Any]) -> Image:
+    return Image(
+        png=image.png,
+        width=image.width,
+        height=image.height,
+        seed=image.seed,
+        sha256=image.sha256,
+        image_index=image.image_index,
+        image_count=image.image_count,
+        summary=_summary(image.summary) if image.HasField("summary") else None,
+        **shared,
+    )
+
+
+def _summary(summary: refinery_pb2.Summary) -> Summary:
+    return Summary(
+        base_steps=summary.base_steps,
+        refiner_steps=summary.refiner_steps,
+        text_encoding_seconds=summary.text_encoding_seconds,
+        base_seconds=summary.base_seconds,
+        refiner_seconds=summary.refiner_seconds,
+        decoding_seconds=summary.decoding_seconds,
+        total_seconds=summary.total_seconds,
+    )
+
+
+def _handoff(handoff: refinery_pb2.Handoff) -> Handoff:
+    return Handoff(handoff.step, handoff.percentage, handoff.timestep, handoff.sigma)
+
+
+def _size(size: refinery_pb2.Size) -> Size:
+    return Size(height=size.height, width=size.width)
+
+
+def _optional(message: Message, name: str) -> float | None:
+    return float(getattr(message, name)) if message.HasField(name) else None
+
+
+def _models(data: bytes) -> tuple[Model, ...]:
+    return tuple(
+        Model(
+            id=model.id,
+            aliases=tuple(model.aliases),
+            architecture=model.architecture,
+            role=_role(model.role),
+            dtype=model.dtype,
+            byte_count=model.byte_count,
+            parameter_count=model.parameter_count,
+            default_size=_size(model.default_size),
+            minimum_side=model.minimum_side,
+            problem=model.problem,
+        )
+        for model in refinery_pb2.ListModelsResponse.FromString(data).models
+    )
+
+
+def _role(number: int) -> ModelRole:
+    try:
+        return ModelRole(number)
+    except ValueError:  # a role that this client does not know is of no use to it
+        return ModelRole.UNUSABLE
+
+
+def _server_info(data: bytes) -> ServerInfo:
+    info = refinery_pb2.ServerInfo.FromString(data)
+    return ServerInfo(
+        version=info.version,
+        blas_core=info.blas_core,
+        blas_gflops=info.blas_gflops,
+        lanes=info.lanes,
+        threads_per_lane=info.threads_per_lane,
+        default_model=info.default_model,
+        request_byte_limit=info.request_byte_limit,
+        queue_limit=info.queue_limit,
+        side_limit=info.side_limit,
+        uptime_seconds=info.uptime_seconds,
+    )
+
+
+def _server_stats(data: bytes) -> ServerStats:
+    stats = refinery_pb2.ServerStats.FromString(data)
+    return ServerStats(
+        accepted=stats.accepted,
+        finished=stats.finished,
+        failed=stats.failed,
+        cancelled=stats.cancelled,
+        refused=stats.refused,
+        queued=stats.queued,
+        running=stats.running,
+        base_steps=stats.base_steps,
+        base_seconds=stats.base_seconds,
+        refiner_steps=stats.refiner_steps,
+        refiner_seconds=stats.refiner_seconds,
+        connections=stats.connections,
+    )
+
+
+def ping_request(payload: bytes) -> bytes:
+    return refinery_pb2.PingMessage(payload=payload).SerializeToString()
+
+
+def _ping_payload(data: bytes) -> bytes:
+    return refinery_pb2.PingMessage.FromString(data).payload
+
+
+def health_request(service: str) -> bytes:
+    return health_pb2.HealthCheckRequest(service=service).SerializeToString()
+
+
+def _health(data: bytes) -> Health:
+    try:
+        return Health(health_pb2.HealthCheckResponse.FromString(data).status)
+    except ValueError:
+        return Health.UNKNOWN
+
+
+GENERATE: Method[Event] = Method(
+    "refinery.v1.ImageGeneration",
+    "Generate",
+    streams=True,
+    decode=_event,
+    completes=lambda event: isinstance(event, Image) and event.summary is not None,
+)
+LIST_MODELS = Method("refinery.v1.Models", "ListModels", streams=False, decode=_models)
+GET_INFO = Method("refinery.v1.Server", "GetInfo", streams=False, decode=_server_info)
+GET_STATS = Method("refinery.v1.Server", "GetStats", streams=False, decode=_server_stats)
+PING = Method("refinery.v1.Server", "Ping", streams=False, decode=_ping_payload)
+CHECK_HEALTH = Method("grpc.health.v1.Health", "Check", streams=False, decode=_health)

@@ -1,0 +1,359 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+BASE: Phase
+DECODING: Phase
+DESCRIPTOR: _descriptor.FileDescriptor
+IMAGE_ENCODING: Phase
+PHASE_UNSPECIFIED: Phase
+REFINER: Phase
+TEXT_ENCODING: Phase
+
+class Accepted(_message.Message):
+    __slots__ = ["advice", "base_steps", "handoff", "model", "refiner_model", "refiner_steps", "scheduler", "seeds", "sigmas", "size", "spacing", "timesteps"]
+    ADVICE_FIELD_NUMBER: _ClassVar[int]
+    BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    HANDOFF_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REFINER_MODEL_FIELD_NUMBER: _ClassVar[int]
+    REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULER_FIELD_NUMBER: _ClassVar[int]
+    SEEDS_FIELD_NUMBER: _ClassVar[int]
+    SIGMAS_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    SPACING_FIELD_NUMBER: _ClassVar[int]
+    TIMESTEPS_FIELD_NUMBER: _ClassVar[int]
+    advice: _containers.RepeatedScalarFieldContainer[str]
+    base_steps: int
+    handoff: Handoff
+    model: str
+    refiner_model: str
+    refiner_steps: int
+    scheduler: str
+    seeds: _containers.RepeatedScalarFieldContainer[int]
+    sigmas: _containers.RepeatedScalarFieldContainer[float]
+    size: Size
+    spacing: str
+    timesteps: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, model: _Optional[str] = ..., refiner_model: _Optional[str] = ..., size: _Optional[_Union[Size, _Mapping]] = ..., seeds: _Optional[_Iterable[int]] = ..., scheduler: _Optional[str] = ..., spacing: _Optional[str] = ..., timesteps: _Optional[_Iterable[float]] = ..., sigmas: _Optional[_Iterable[float]] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., advice: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ErrorDetail(_message.Message):
+    __slots__ = ["code", "fields", "retryable"]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    RETRYABLE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    fields: _containers.RepeatedScalarFieldContainer[str]
+    retryable: bool
+    def __init__(self, code: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., retryable: bool = ...) -> None: ...
+
+class Event(_message.Message):
+    __slots__ = ["accepted", "handed_off", "image", "job_id", "progress", "queued", "sequence", "time_ms"]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    HANDED_OFF_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    accepted: Accepted
+    handed_off: HandedOff
+    image: Image
+    job_id: str
+    progress: Progress
+    queued: Queued
+    sequence: int
+    time_ms: int
+    def __init__(self, job_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time_ms: _Optional[int] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
+
+class GenerateRequest(_message.Message):
+    __slots__ = ["cfg_scale", "crop_top_left", "height", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "refiner", "request_id", "scheduler", "seed", "steps", "target_size", "width"]
+    CFG_SCALE_FIELD_NUMBER: _ClassVar[int]
+    CROP_TOP_LEFT_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_CROP_TOP_LEFT_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_ORIGINAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_PROMPT_2_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_TARGET_SIZE_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_RESULTS_FIELD_NUMBER: _ClassVar[int]
+    ORIGINAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    POSITIVE_PROMPT_2_FIELD_NUMBER: _ClassVar[int]
+    POSITIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    REFINER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    SCHEDULER_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    TARGET_SIZE_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    cfg_scale: float
+    crop_top_left: Point
+    height: int
+    model: str
+    negative_crop_top_left: Point
+    negative_original_size: Size
+    negative_prompt: str
+    negative_prompt_2: str
+    negative_target_size: Size
+    number_results: int
+    original_size: Size
+    positive_prompt: str
+    positive_prompt_2: str
+    refiner: Refiner
+    request_id: str
+    scheduler: str
+    seed: int
+    steps: int
+    target_size: Size
+    width: int
+    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ...) -> None: ...
+
+class GetInfoRequest(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class GetStatsRequest(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class HandedOff(_message.Message):
+    __slots__ = ["handoff", "image_index", "latents_sha256"]
+    HANDOFF_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    LATENTS_SHA256_FIELD_NUMBER: _ClassVar[int]
+    handoff: Handoff
+    image_index: int
+    latents_sha256: bytes
+    def __init__(self, image_index: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., latents_sha256: _Optional[bytes] = ...) -> None: ...
+
+class Handoff(_message.Message):
+    __slots__ = ["percentage", "sigma", "step", "timestep"]
+    PERCENTAGE_FIELD_NUMBER: _ClassVar[int]
+    SIGMA_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    TIMESTEP_FIELD_NUMBER: _ClassVar[int]
+    percentage: float
+    sigma: float
+    step: int
+    timestep: float
+    def __init__(self, step: _Optional[int] = ..., percentage: _Optional[float] = ..., timestep: _Optional[float] = ..., sigma: _Optional[float] = ...) -> None: ...
+
+class Image(_message.Message):
+    __slots__ = ["height", "image_count", "image_index", "png", "seed", "sha256", "summary", "width"]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    PNG_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    height: int
+    image_count: int
+    image_index: int
+    png: bytes
+    seed: int
+    sha256: bytes
+    summary: Summary
+    width: int
+    def __init__(self, png: _Optional[bytes] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., seed: _Optional[int] = ..., sha256: _Optional[bytes] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ["models"]
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[Model]
+    def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
+
+class Model(_message.Message):
+    __slots__ = ["aliases", "architecture", "byte_count", "default_size", "dtype", "id", "minimum_side", "parameter_count", "problem", "role"]
+    class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    ALIASES_FIELD_NUMBER: _ClassVar[int]
+    ARCHITECTURE_FIELD_NUMBER: _ClassVar[int]
+    BASE_MODEL: Model.Role
+    BYTE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_SIZE_FIELD_NUMBER: _ClassVar[int]
+    DTYPE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_SIDE_FIELD_NUMBER: _ClassVar[int]
+    PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    REFINER_MODEL: Model.Role
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    UNUSABLE: Model.Role
+    aliases: _containers.RepeatedScalarFieldContainer[str]
+    architecture: str
+    byte_count: int
+    default_size: Size
+    dtype: str
+    id: str
+    minimum_side: int
+    parameter_count: int
+    problem: str
+    role: Model.Role
+    def __init__(self, id: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., architecture: _Optional[str] = ..., role: _Optional[_Union[Model.Role, str]] = ..., dtype: _Optional[str] = ..., byte_count: _Optional[int] = ..., parameter_count: _Optional[int] = ..., default_size: _Optional[_Union[Size, _Mapping]] = ..., minimum_side: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class PingMessage(_message.Message):
+    __slots__ = ["payload"]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    payload: bytes
+    def __init__(self, payload: _Optional[bytes] = ...) -> None: ...
+
+class Point(_message.Message):
+    __slots__ = ["left", "top"]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    TOP_FIELD_NUMBER: _ClassVar[int]
+    left: int
+    top: int
+    def __init__(self, top: _Optional[int] = ..., left: _Optional[int] = ...) -> None: ...
+
+class Progress(_message.Message):
+    __slots__ = ["elapsed_seconds", "eta_seconds", "image_count", "image_index", "phase", "phase_step", "phase_steps", "sigma", "step", "step_seconds", "steps", "timestep"]
+    ELAPSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    ETA_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    PHASE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    PHASE_STEP_FIELD_NUMBER: _ClassVar[int]
+    SIGMA_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    STEP_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TIMESTEP_FIELD_NUMBER: _ClassVar[int]
+    elapsed_seconds: float
+    eta_seconds: float
+    image_count: int
+    image_index: int
+    phase: Phase
+    phase_step: int
+    phase_steps: int
+    sigma: float
+    step: int
+    step_seconds: float
+    steps: int
+    timestep: float
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., phase_step: _Optional[int] = ..., phase_steps: _Optional[int] = ..., timestep: _Optional[float] = ..., sigma: _Optional[float] = ..., step_seconds: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ..., eta_seconds: _Optional[float] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ...) -> None: ...
+
+class Queued(_message.Message):
+    __slots__ = ["eta_seconds", "place"]
+    ETA_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    eta_seconds: float
+    place: int
+    def __init__(self, place: _Optional[int] = ..., eta_seconds: _Optional[float] = ...) -> None: ...
+
+class Refiner(_message.Message):
+    __slots__ = ["aesthetic_score", "cfg_scale", "model", "negative_aesthetic_score", "negative_prompt", "positive_prompt", "start_sigma", "start_step", "start_step_percentage", "start_timestep"]
+    AESTHETIC_SCORE_FIELD_NUMBER: _ClassVar[int]
+    CFG_SCALE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_AESTHETIC_SCORE_FIELD_NUMBER: _ClassVar[int]
+    NEGATIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    POSITIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    START_SIGMA_FIELD_NUMBER: _ClassVar[int]
+    START_STEP_FIELD_NUMBER: _ClassVar[int]
+    START_STEP_PERCENTAGE_FIELD_NUMBER: _ClassVar[int]
+    START_TIMESTEP_FIELD_NUMBER: _ClassVar[int]
+    aesthetic_score: float
+    cfg_scale: float
+    model: str
+    negative_aesthetic_score: float
+    negative_prompt: str
+    positive_prompt: str
+    start_sigma: float
+    start_step: int
+    start_step_percentage: int
+    start_timestep: float
+    def __init__(self, model: _Optional[str] = ..., start_step: _Optional[int] = ..., start_step_percentage: _Optional[int] = ..., start_timestep: _Optional[float] = ..., start_sigma: _Optional[float] = ..., cfg_scale: _Optional[float] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., aesthetic_score: _Optional[float] = ..., negative_aesthetic_score: _Optional[float] = ...) -> None: ...
+
+class ServerInfo(_message.Message):
+    __slots__ = ["blas_core", "blas_gflops", "default_model", "lanes", "queue_limit", "request_byte_limit", "side_limit", "threads_per_lane", "uptime_seconds", "version"]
+    BLAS_CORE_FIELD_NUMBER: _ClassVar[int]
+    BLAS_GFLOPS_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_MODEL_FIELD_NUMBER: _ClassVar[int]
+    LANES_FIELD_NUMBER: _ClassVar[int]
+    QUEUE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_BYTE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    SIDE_LIMIT_FIELD_NUMBER: _ClassVar[int]
+    THREADS_PER_LANE_FIELD_NUMBER: _ClassVar[int]
+    UPTIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    blas_core: str
+    blas_gflops: float
+    default_model: str
+    lanes: int
+    queue_limit: int
+    request_byte_limit: int
+    side_limit: int
+    threads_per_lane: int
+    uptime_seconds: float
+    version: str
+    def __init__(self, version: _Optional[str] = ..., blas_core: _Optional[str] = ..., blas_gflops: _Optional[float] = ..., lanes: _Optional[int] = ..., threads_per_lane: _Optional[int] = ..., default_model: _Optional[str] = ..., request_byte_limit: _Optional[int] = ..., queue_limit: _Optional[int] = ..., side_limit: _Optional[int] = ..., uptime_seconds: _Optional[float] = ...) -> None: ...
+
+class ServerStats(_message.Message):
+    __slots__ = ["accepted", "base_seconds", "base_steps", "cancelled", "connections", "failed", "finished", "queued", "refiner_seconds", "refiner_steps", "refused", "running"]
+    ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    BASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    FINISHED_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
+    REFINER_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    accepted: int
+    base_seconds: float
+    base_steps: int
+    cancelled: int
+    connections: int
+    failed: int
+    finished: int
+    queued: int
+    refiner_seconds: float
+    refiner_steps: int
+    refused: int
+    running: int
+    def __init__(self, accepted: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., refused: _Optional[int] = ..., queued: _Optional[int] = ..., running: _Optional[int] = ..., base_steps: _Optional[int] = ..., base_seconds: _Optional[float] = ..., refiner_steps: _Optional[int] = ..., refiner_seconds: _Optional[float] = ..., connections: _Optional[int] = ...) -> None: ...
+
+class Size(_message.Message):
+    __slots__ = ["height", "width"]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    height: int
+    width: int
+    def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ...) -> None: ...
+
+class Summary(_message.Message):
+    __slots__ = ["base_seconds", "base_steps", "decoding_seconds", "refiner_seconds", "refiner_steps", "text_encoding_seconds", "total_seconds"]
+    BASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    DECODING_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    REFINER_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
+    TEXT_ENCODING_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    base_seconds: float
+    base_steps: int
+    decoding_seconds: float
+    refiner_seconds: float
+    refiner_steps: int
+    text_encoding_seconds: float
+    total_seconds: float
+    def __init__(self, base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., text_encoding_seconds: _Optional[float] = ..., base_seconds: _Optional[float] = ..., refiner_seconds: _Optional[float] = ..., decoding_seconds: _Optional[float] = ..., total_seconds: _Optional[float] = ...) -> None: ...
+
+class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = []

@@ -1,0 +1,199 @@
+"""The client for asyncio: the same names as client.py's, awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar
+
+from . import _messages
+from ._address import (
+    DEFAULT_ADDRESS,
+    TCPAddress,
+    UnixAddress,
+    parse_address,
+    set_options,
+    unreachable,
+)
+from ._calls import Call, CallState, Method
+from ._deadline import Deadline, checked_timeout
+from .errors import ConnectionLost, DeadlineExceeded, client_closed, protocol_error
+from .events import Event, Image, Progress
+from .parameters import GenerateOptions
+from .server import Health, Model, ServerInfo, ServerStats
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+Result = TypeVar("Result")
+
+_READ_BYTE_COUNT = 1 << 16
+
+
+class AsyncClient:
+    """A Refinery server, seen from asyncio; everything as in ``Client``, awaited.
+
+    Cancelling the task that waits for a call cancels the call, and with it a job.
+    """
+
+    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout: float | None = 10) -> None:
+        self._address = parse_address(address)
+        self._timeout = checked_timeout(timeout)
+        self._connections: set[_Connection] = set()
+        self._is_closed = False
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Cancels what is under way, also in other tasks, which then see Cancelled."""
+        self._is_closed = True
+        for connection in self._connections:
+            connection.close()
+        await asyncio.sleep(0)  # lets the transports close
+
+    def generate(
+        self,
+        positive_prompt: str,
+        *,
+        timeout: float | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> AsyncGenerator[Event, None]:
+        """Makes pictures and reports every step: Accepted, then Queued and Progress, HandedOff
+        where the refiner takes over, and an Image for each picture, the last one with a summary.
+
+        The job starts with the first event asked for. Leaving the loop cancels it soon, closing
+        the generator (``contextlib.aclosing``) at once; ``timeout`` limits the whole job.
+        """
+        payload = _messages.generate_request(positive_prompt, options)
+        return self._stream(Call(_messages.GENERATE, payload, timeout), timeout)
+
+    async def generate_image(
+        self,
+        positive_prompt: str,
+        *,
+        on_progress: Callable[[Progress], None] | None = None,
+        timeout: float | None = None,
+        **options: Unpack[GenerateOptions],
+    ) -> Image:
+        """Makes pictures and returns the last one. What ``on_progress`` raises cancels the job."""
+        async with aclosing(self.generate(positive_prompt, timeout=timeout, **options)) as events:
+            async for event in events:
+                if isinstance(event, Progress) and on_progress is not None:
+                    on_progress(event)
+                elif isinstance(event, Image):
+                    image = event
+        return image  # there is one: a stream that ends without is an error
+
+    async def ping(self, payload: bytes = b"") -> float:
+        """Sends ``payload`` there and back; returns the seconds it took, connecting included."""
+        start = time.monotonic()
+        if await self._ask(_messages.PING, _messages.ping_request(payload)) != payload:
+            raise protocol_error("the server's answer to Ping is not what it was sent")
+        return time.monotonic() - start
+
+    async def server_info(self) -> ServerInfo:
+        """The server's build, engine and limits."""
+        return await self._ask(_messages.GET_INFO)
+
+    async def server_stats(self) -> ServerStats:
+        """The server's counts since its start."""
+        return await self._ask(_messages.GET_STATS)
+
+    async def models(self) -> tuple[Model, ...]:
+        """The models on the server, also those that it cannot use, with the reason."""
+        return await self._ask(_messages.LIST_MODELS)
+
+    async def health(self, service: str = "") -> Health:
+        """Whether the server, or one service of it, takes requests."""
+        return await self._ask(_messages.CHECK_HEALTH, _messages.health_request(service))
+
+    async def _ask(self, method: Method[Result], payload: bytes = b"") -> Result:
+        call = Call(method, payload, self._timeout)
+        async with aclosing(self._stream(call, self._timeout)) as results:
+            return await anext(results)
+
+    async def _stream(
+        self, call: Call[Result], timeout: float | None
+    ) -> AsyncGenerator[Result, None]:
+        if self._is_closed:
+            raise client_closed()
+        connection = await _Connection.open(self._address, self._timeout, Deadline(timeout))
+        try:
+            if self._is_closed:
+                raise client_closed()
+            self._connections.add(connection)
+            await connection.send(call.request)
+            while (result := call.poll()) is not CallState.ENDED:
+                if isinstance(result, CallState):
+                    call.feed(await connection.receive())
+                else:
+                    yield result
+        except ConnectionLost:
+            if self._is_closed:
+                raise client_closed() from None
+            raise
+        finally:
+            # No await here: this also runs while the task is being cancelled.
+            self._connections.discard(connection)
+            connection.close()
+
+
+class _Connection:
+    """The streams of one call, within that call's deadline."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, deadline: Deadline
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._deadline = deadline
+
+    @classmethod
+    async def open(
+        cls, address: TCPAddress | UnixAddress, timeout: float | None, deadline: Deadline
+    ) -> _Connection:
+        try:
+            if isinstance(address, TCPAddress):
+                opening = asyncio.open_connection(address.host, address.port)
+            else:
+                opening = asyncio.open_unix_connection(address.path)
+            reader, writer = await asyncio.wait_for(opening, deadline.shortened(timeout))
+        except asyncio.TimeoutError:
+            raise unreachable(address, TimeoutError()) from None
+        except (OSError, UnicodeError) as error:
+            raise unreachable(address, error) from error
+        set_options(writer.get_extra_info("socket"))
+        return cls(reader, writer, deadline)
+
+    async def send(self, data: bytes) -> None:
+        limit = self._deadline.remaining()
+        self._writer.write(data)
+        try:
+            await asyncio.wait_for(self._writer.drain(), limit)
+        except (OSError, asyncio.TimeoutError) as error:
+            # A server that hung up may have said why before: receiving tells.
+            if isinstance(failure := self._deadline.failure(error), DeadlineExceeded):
+                raise failure from None
+
+    async def receive(self) -> bytes:
+        """At least one byte, or none at the connection's end."""
+        limit = self._deadline.remaining()
+        try:
+            return await asyncio.wait_for(self._reader.read(_READ_BYTE_COUNT), limit)
+        except (OSError, asyncio.TimeoutError) as error:
+            raise self._deadline.failure(error) from error
+
+    def close(self) -> None:
+        self._writer.transport.abort()

@@ -1,0 +1,155 @@
+"""What a job reports while it runs: Accepted, then Queued and Progress, HandedOff, and Images.
+
+Fields that only some events have are None elsewhere. Times are seconds, sizes pixels.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+
+
+class Phase(IntEnum):
+    """Which part of the work runs. A phase that this client does not know is UNSPECIFIED."""
+
+    UNSPECIFIED = 0
+    TEXT_ENCODING = 1
+    IMAGE_ENCODING = 2
+    BASE = 3
+    REFINER = 4
+    DECODING = 5
+
+
+@dataclass(frozen=True)
+class Size:
+    """Pixels, height before width as SDXL's size conditioning has them."""
+
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Point:
+    """Pixels from the top left corner."""
+
+    top: int
+    left: int
+
+
+@dataclass(frozen=True)
+class Handoff:
+    """The refiner's first step, in every unit: 1-based step, the base's share of the steps in
+    percent, training timestep, sigma."""
+
+    step: int
+    percentage: float
+    timestep: float
+    sigma: float
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The whole job, over all its images."""
+
+    base_steps: int
+    refiner_steps: int
+    text_encoding_seconds: float
+    base_seconds: float
+    refiner_seconds: float
+    decoding_seconds: float
+    total_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """What every event has. ``sequence`` grows from event to event of a job, with gaps;
+    ``time_ms`` is the server's clock in milliseconds since 1970, for display."""
+
+    job_id: str
+    sequence: int
+    time_ms: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted(Event):
+    """What the job will do: the request with everything resolved.
+
+    ``timesteps`` has one entry per step of the whole schedule, both experts; ``sigmas`` one per
+    step and a final 0. ``handoff`` is None without a refiner. ``advice`` is for people.
+    """
+
+    model: str
+    refiner_model: str | None
+    size: Size
+    seeds: tuple[int, ...]
+    scheduler: str
+    spacing: str
+    timesteps: tuple[float, ...]
+    sigmas: tuple[float, ...]
+    base_steps: int
+    refiner_steps: int
+    handoff: Handoff | None
+    advice: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Queued(Event):
+    """The job waits. ``place`` counts the jobs ahead of it."""
+
+    place: int
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Event):
+    """A piece of work is done.
+
+    ``step`` of ``steps`` counts the whole schedule, ``phase_step`` of ``phase_steps`` this phase;
+    ``timestep``, ``sigma`` and ``step_seconds`` are those of the step just finished.
+    ``eta_seconds`` is the time until the whole job is done, None until it can be told.
+    """
+
+    phase: Phase
+    step: int
+    steps: int
+    phase_step: int
+    phase_steps: int
+    timestep: float
+    sigma: float
+    step_seconds: float
+    elapsed_seconds: float
+    eta_seconds: float | None
+    image_index: int
+    image_count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandedOff(Event):
+    """The refiner takes over the latents. ``latents_sha256`` is the digest of what it got
+    (little-endian float32, [4, height / 8, width / 8])."""
+
+    image_index: int
+    handoff: Handoff
+    latents_sha256: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image(Event):
+    """A finished picture. The one that completes the job carries the ``summary``."""
+
+    png: bytes = field(repr=False)
+    width: int
+    height: int
+    seed: int
+    sha256: bytes
+    image_index: int
+    image_count: int
+    summary: Summary | None
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Writes the PNG to ``path``, replacing what is there, and returns the path."""
+        target = Path(path)
+        target.write_bytes(self.png)
+        return target

@@ -1,0 +1,72 @@
+"""What a caller may ask for. Ranges and defaults are the server's: it checks and says what is wrong.
+
+None, the default of everything here, leaves a field out; an absent field and an empty or zero one
+differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypedDict
+
+from .events import Point, Size
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refiner:
+    """The second expert, and where it takes over: exactly one of the four ``start_`` fields.
+
+    ``start_step`` s (1-based, 2 to steps): the refiner runs steps s to the last.
+    ``start_step_percentage`` p (1 to 99): the base runs floor(steps * p / 100) steps.
+    ``start_timestep``, ``start_sigma``: the refiner runs every step below it.
+    The guidance and the prompts are the base's where absent; the aesthetic scores are then 6.0
+    and 2.5.
+    """
+
+    model: str | None = None
+    start_step: int | None = None
+    start_step_percentage: int | None = None
+    start_timestep: float | None = None
+    start_sigma: float | None = None
+    cfg_scale: float | None = None
+    positive_prompt: str | None = None
+    negative_prompt: str | None = None
+    aesthetic_score: float | None = None
+    negative_aesthetic_score: float | None = None
+
+
+class GenerateOptions(TypedDict, total=False):
+    """The keyword arguments of ``generate`` and ``generate_image``."""
+
+    negative_prompt: str | None
+    """Absent: zeros for the base, an encoded empty text for the refiner. "" : encoded by both."""
+    positive_prompt_2: str | None
+    """For the base's second text encoder; the prompt itself when absent."""
+    negative_prompt_2: str | None
+    model: str | None
+    """A name from ``models()``; the server's default when absent."""
+    width: int | None
+    """Pixels, a multiple of 8."""
+    height: int | None
+    """Pixels, a multiple of 8."""
+    steps: int | None
+    """1 to 100; 20 when absent."""
+    scheduler: str | None
+    """Such as "Euler" or "DPM++ 2M Karras"; the model's own when absent."""
+    seed: int | None
+    """Image i uses seed + i; random when absent."""
+    cfg_scale: float | None
+    """Guidance, 0 to 50; 7 when absent. At 1 or below the negative prompt is not evaluated."""
+    number_results: int | None
+    """1 to 20 images; 1 when absent."""
+    refiner: Refiner | None
+    """The second stage; the base makes the whole picture when absent."""
+    original_size: Size | None
+    """SDXL's size conditioning, with the five below; the picture's own size where absent."""
+    crop_top_left: Point | None
+    target_size: Size | None
+    negative_original_size: Size | None
+    negative_crop_top_left: Point | None
+    negative_target_size: Size | None
+    request_id: str | None
+    """Chosen by the caller, at most 128 bytes; made up by the server when absent."""

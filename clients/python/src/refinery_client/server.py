@@ -1,0 +1,76 @@
+"""What a server says about itself: its models, limits, counts and health."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from .events import Size
+
+
+class ModelRole(IntEnum):
+    """What a model can be asked to do."""
+
+    UNUSABLE = 0
+    BASE = 1
+    REFINER = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """A model on the server. ``default_size`` is what a request without width and height gets;
+    ``problem`` says why an UNUSABLE model cannot be used."""
+
+    id: str
+    aliases: tuple[str, ...]
+    architecture: str
+    role: ModelRole
+    dtype: str
+    byte_count: int
+    parameter_count: int
+    default_size: Size
+    minimum_side: int
+    problem: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerInfo:
+    """The server's build, its engine and its limits. ``blas_gflops`` was measured at its start."""
+
+    version: str
+    blas_core: str
+    blas_gflops: float
+    lanes: int
+    threads_per_lane: int
+    default_model: str
+    request_byte_limit: int
+    queue_limit: int
+    side_limit: int
+    uptime_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerStats:
+    """Counts since the start: accepted = finished + failed + cancelled + queued + running."""
+
+    accepted: int
+    finished: int
+    failed: int
+    cancelled: int
+    refused: int
+    queued: int
+    running: int
+    base_steps: int
+    base_seconds: float
+    refiner_steps: int
+    refiner_seconds: float
+    connections: int
+
+
+class Health(IntEnum):
+    """grpc.health.v1's answers."""
+
+    UNKNOWN = 0
+    SERVING = 1
+    NOT_SERVING = 2
+    SERVICE_UNKNOWN = 3
