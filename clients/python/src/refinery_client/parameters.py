@@ -1,4 +1,4 @@
-"""What a caller may ask for. Ranges and defaults are the server's: it checks and says what is wrong.
+"""What a caller may ask for. Ranges and defaults are the server's, which checks what it gets.
 
 None, the default of everything here, leaves a field out; an absent field and an empty or zero one
 differ.
