@@ -1,0 +1,139 @@
+public import Tensors
+
+/// A `.safetensors` file: named, checked tensors, in place.
+///
+/// Opening reads the header only. The file is taken for hostile: whatever it holds, the outcome is a
+/// usable file or a ``ModelFileError``. Immutable, so all threads may share it; the mapping lives
+/// until the file and every tensor from it are gone. Start reading at ``tensor(_:shape:)``.
+public final class ModelFile: Sendable {
+    /// The file's name without its folder, as errors show it.
+    public let name: String
+    /// The `__metadata__` of the header.
+    public let metadata: [String: String]
+    /// In ascending order.
+    public let tensorNames: [String]
+    private let entries: [String: SafetensorsHeader.Entry]
+    private let memory: ModelMemory
+
+    /// Opens and maps a file.
+    public convenience init(path: String) throws(ModelFileError) {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        try self.init(name: name, ModelMemory.mapped(path: path, name: name))
+    }
+
+    /// Takes a file that is in memory.
+    ///
+    /// - Parameter start: bytes that stay as they are as long as the program runs; nothing is copied.
+    public convenience init(
+        name: String, permanent start: UnsafeRawPointer, byteCount: Int
+    ) throws(ModelFileError) {
+        try self.init(name: name, .lent(start, byteCount: byteCount))
+    }
+
+    /// Takes a copy of a file's bytes.
+    public convenience init(name: String, bytes: [UInt8]) throws(ModelFileError) {
+        try self.init(name: name, .copied(bytes))
+    }
+
+    private init(name: String, _ memory: ModelMemory) throws(ModelFileError) {
+        let header = try SafetensorsHeader(memory.bytes, file: name)
+        self.name = name
+        self.memory = memory
+        metadata = header.metadata
+        entries = header.tensors
+        tensorNames = header.tensors.keys.sorted()
+    }
+
+    /// Of the whole file.
+    public var byteCount: Int { memory.byteCount }
+
+    /// A tensor to compute with: F32, F16 or BF16.
+    ///
+    /// - Parameter shape: what it must be; a nil stands for any length.
+    public func tensor(
+        _ name: String, shape: [Int?]
+    ) throws(ModelFileError) -> WeightTensor {
+        guard let entry = entries[name] else { throw error(name, .missingTensor) }
+        guard entry.shape.count == shape.count,
+            zip(entry.shape, shape).allSatisfy({ $1 == nil || $0 == $1 })
+        else { throw error(name, .wrongShape(found: entry.shape, wanted: shape)) }
+        let type: WeightTensor.DType
+        switch entry.type {
+        case .float32: type = .float32
+        case .float16: type = .float16
+        case .bfloat16: type = .bfloat16
+        default: throw error(name, .unsupportedElementType(entry.type))
+        }
+        return WeightTensor(
+            name: name, dtype: type, shape: entry.shape,
+            bytes: memory.start + entry.bytes.lowerBound, owner: memory)
+    }
+
+    public func contains(_ name: String) -> Bool { entries[name] != nil }
+
+    /// Nil where there is no such tensor. A scalar's is empty.
+    public func shape(of name: String) -> [Int]? { entries[name]?.shape }
+
+    public func elementType(of name: String) -> ElementType? { entries[name]?.type }
+
+    /// The bytes of any tensor, of whatever type, valid while `body` runs; nil where there is none.
+    public func withBytes<Result>(
+        of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) rethrows -> Result? {
+        guard let entry = entries[name] else { return nil }
+        return try withExtendedLifetime(memory) {
+            try body(UnsafeRawBufferPointer(rebasing: memory.bytes[entry.bytes]))
+        }
+    }
+
+    /// The names that begin with `prefix`, in ascending order.
+    public func names(under prefix: String) -> ArraySlice<String> {
+        let start = firstIndex { $0 >= prefix }
+        return tensorNames[start...].prefix { $0.hasPrefix(prefix) }
+    }
+
+    public func contains(prefix: String) -> Bool { !names(under: prefix).isEmpty }
+
+    /// How many numbered parts there are below a prefix: `prefix + "0."`, `prefix + "1."`, ... up to
+    /// the first that is missing.
+    public func partCount(under prefix: String) -> Int {
+        var count = 0
+        while contains(prefix: "\(prefix)\(count).") { count += 1 }
+        return count
+    }
+
+    /// Elements of all floating-point tensors.
+    public var parameterCount: Int {
+        parameterCounts.values.reduce(0, +)
+    }
+
+    /// The types of the parameters, the commonest first, such as `F16` or `F16 + F32`. Types that
+    /// make up less than a hundredth are left out; empty without parameters.
+    public var typeSummary: String {
+        let total = parameterCount
+        return parameterCounts.filter { $0.value > 0 && $0.value >= total / 100 }
+            .sorted { ($1.value, $0.key.rawValue) < ($0.value, $1.key.rawValue) }
+            .map(\.key.rawValue).joined(separator: " + ")
+    }
+
+    private var parameterCounts: [ElementType: Int] {
+        entries.values.reduce(into: [:]) { counts, entry in
+            // All fit the file, so their sum fits an Int.
+            if entry.type.isFloatingPoint { counts[entry.type, default: 0] += entry.elementCount }
+        }
+    }
+
+    private func firstIndex(where isPastStart: (String) -> Bool) -> Int {
+        var low = 0
+        var high = tensorNames.count
+        while low < high {
+            let middle = low + (high - low) / 2
+            if isPastStart(tensorNames[middle]) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+
+    private func error(_ tensor: String, _ reason: ModelFileError.Reason) -> ModelFileError {
+        ModelFileError(file: name, tensor: tensor, reason)
+    }
+}
