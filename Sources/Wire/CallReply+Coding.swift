@@ -1,0 +1,78 @@
+internal import CProtobufC
+internal import CRefineryProto
+public import Generation
+
+extension CallReply {
+    /// Reads one message of the reply to `method`.
+    ///
+    /// Throws INTERNAL, code `malformedReply`, when it is no such message.
+    public init(_ method: Method, decoding bytes: [UInt8]) throws(GenerationError) {
+        do {
+            self = try Self.decode(method, bytes)
+        } catch {
+            throw .malformedReply(error.message)
+        }
+    }
+
+    private static func decode(_ method: Method, _ bytes: [UInt8]) throws(GenerationError) -> Self {
+        switch method {
+        case .generate: .event(try Event(decoding: bytes))
+        case .listModels: .models(try decodeModels(bytes))
+        case .getInfo: .info(try ServerInfo(decoding: bytes))
+        case .getStats: .stats(try ServerStats(decoding: bytes))
+        case .ping:
+            .pong(
+                try withUnpacked(
+                    bytes, refinery__v1__ping_message__init, refinery__v1__ping_message__unpack
+                ) { [UInt8]($0.payload) })
+        case .checkHealth: .health(try HealthStatus(decoding: bytes))
+        }
+    }
+
+    /// The message as it travels.
+    public func packed() -> [UInt8] {
+        withPackable { $0.packed() }
+    }
+
+    /// Calls `body` with the message, which is valid until `body` returns.
+    func withPackable<Result>(_ body: (PackableMessage) -> Result) -> Result {
+        if case .event(let event) = self { return event.withPackable(body) }
+        let arena = Arena()
+        defer { withExtendedLifetime(arena) {} }
+        return body(arena.packable(self))
+    }
+}
+
+extension Arena {
+    fileprivate func packable(_ reply: CallReply) -> PackableMessage {
+        switch reply {
+        case .event: preconditionFailure("an event is packed with its picture lent")
+        case .models(let models): PackableMessage(message(models))
+        case .info(let info): PackableMessage(message(info))
+        case .stats(let stats): PackableMessage(message(stats))
+        case .pong(let payload): PackableMessage(ping(payload))
+        case .health(let status):
+            PackableMessage(
+                make(grpc__health__v1__health_check_response__init) {
+                    $0.status = .init(rawValue: UInt32(status.rawValue))
+                })
+        }
+    }
+}
+
+extension HealthStatus {
+    fileprivate init(decoding bytes: [UInt8]) throws(GenerationError) {
+        self = try withUnpacked(
+            bytes, grpc__health__v1__health_check_response__init,
+            grpc__health__v1__health_check_response__unpack
+        ) { HealthStatus(rawValue: Int32(bitPattern: $0.status.rawValue)) ?? .unknown }
+    }
+}
+
+extension GenerationError {
+    static func malformedReply(_ problem: String) -> Self {
+        Self(
+            .internal, code: "malformedReply",
+            "The server's reply cannot be read: \(problem). Is the client as new as the server?")
+    }
+}

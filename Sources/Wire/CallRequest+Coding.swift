@@ -1,0 +1,71 @@
+internal import CProtobufC
+internal import CRefineryProto
+public import Generation
+
+extension CallRequest {
+    /// Reads the message that opens a call of `method`.
+    ///
+    /// Throws INVALID_ARGUMENT naming the field, or RESOURCE_EXHAUSTED.
+    public init(_ method: Method, decoding bytes: [UInt8]) throws(GenerationError) {
+        switch method {
+        case .generate:
+            self = .generate(try GenerationRequest(decoding: bytes))
+        case .listModels:
+            try withUnpacked(
+                bytes, refinery__v1__list_models_request__init,
+                refinery__v1__list_models_request__unpack
+            ) { _ in }
+            self = .listModels
+        case .getInfo:
+            try withUnpacked(
+                bytes, refinery__v1__get_info_request__init,
+                refinery__v1__get_info_request__unpack
+            ) { _ in }
+            self = .getInfo
+        case .getStats:
+            try withUnpacked(
+                bytes, refinery__v1__get_stats_request__init,
+                refinery__v1__get_stats_request__unpack
+            ) { _ in }
+            self = .getStats
+        case .ping:
+            self = .ping(
+                try withUnpacked(
+                    bytes, refinery__v1__ping_message__init, refinery__v1__ping_message__unpack
+                ) { [UInt8]($0.payload) })
+        case .checkHealth:
+            self = .checkHealth(
+                service: try withUnpacked(
+                    bytes, grpc__health__v1__health_check_request__init,
+                    grpc__health__v1__health_check_request__unpack
+                ) { request throws(GenerationError) in try text(request.service, "service") })
+        }
+    }
+
+    /// The message as it travels.
+    ///
+    /// Throws INVALID_ARGUMENT for a number that its field cannot hold.
+    public func packed() throws(GenerationError) -> [UInt8] {
+        let arena = Arena()
+        defer { withExtendedLifetime(arena) {} }
+        switch self {
+        case .generate(let request):
+            return PackableMessage(try arena.message(request)).packed()
+        case .listModels, .getInfo, .getStats:
+            return []
+        case .ping(let payload):
+            return PackableMessage(arena.ping(payload)).packed()
+        case .checkHealth(let service):
+            let request = arena.make(grpc__health__v1__health_check_request__init) {
+                $0.service = arena.bytes(service)
+            }
+            return PackableMessage(request).packed()
+        }
+    }
+}
+
+extension Arena {
+    func ping(_ payload: [UInt8]) -> UnsafeMutablePointer<Refinery__V1__PingMessage> {
+        make(refinery__v1__ping_message__init) { $0.payload = bytes(payload) }
+    }
+}

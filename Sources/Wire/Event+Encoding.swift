@@ -1,0 +1,155 @@
+internal import CProtobufC
+internal import CRefineryProto
+internal import Generation
+
+// refinery.v1.Event, as the server writes it.
+
+extension Event {
+    /// Calls `body` with the event as a C message. A picture is lent to it, not copied.
+    func withPackable<Result>(_ body: (PackableMessage) -> Result) -> Result {
+        let png: [UInt8] = if case .image(let image) = content { image.png } else { [] }
+        return png.withUnsafeBufferPointer { png in
+            // C has no const here; packing only reads.
+            let lent = ProtobufCBinaryData(
+                len: png.count, data: UnsafeMutablePointer(mutating: png.baseAddress))
+            let arena = Arena()
+            defer { withExtendedLifetime(arena) {} }
+            return body(PackableMessage(arena.message(self, png: lent)))
+        }
+    }
+}
+
+extension Arena {
+    fileprivate func message(
+        _ event: Event, png: ProtobufCBinaryData
+    ) -> UnsafeMutablePointer<Refinery__V1__Event> {
+        make(refinery__v1__event__init) {
+            $0.job_id = bytes(event.jobID)
+            $0.sequence = event.sequence
+            $0.time_ms = event.timeMilliseconds
+            switch event.content {
+            case .accepted(let plan):
+                $0.content_case = REFINERY__V1__EVENT__CONTENT_ACCEPTED
+                $0.accepted = message(plan)
+            case .queued(let queued):
+                $0.content_case = REFINERY__V1__EVENT__CONTENT_QUEUED
+                $0.queued = message(queued)
+            case .progress(let progress):
+                $0.content_case = REFINERY__V1__EVENT__CONTENT_PROGRESS
+                $0.progress = message(progress)
+            case .handedOff(let handedOff):
+                $0.content_case = REFINERY__V1__EVENT__CONTENT_HANDED_OFF
+                $0.handed_off = message(handedOff)
+            case .image(let image):
+                $0.content_case = REFINERY__V1__EVENT__CONTENT_IMAGE
+                $0.image = message(image, png: png)
+            }
+        }
+    }
+
+    private func message(_ plan: GenerationPlan) -> UnsafeMutablePointer<Refinery__V1__Accepted> {
+        make(refinery__v1__accepted__init) {
+            $0.model = bytes(plan.model)
+            $0.refiner_model = bytes(plan.refinerModel ?? "")
+            $0.size = message(plan.size)
+            ($0.n_seeds, $0.seeds) = array(plan.seeds)
+            $0.scheduler = bytes(plan.scheduler)
+            $0.spacing = bytes(plan.spacing)
+            ($0.n_timesteps, $0.timesteps) = array(plan.timesteps)
+            ($0.n_sigmas, $0.sigmas) = array(plan.sigmas)
+            $0.base_steps = UInt32(clamping: plan.baseSteps)
+            $0.refiner_steps = UInt32(clamping: plan.refinerSteps)
+            $0.handoff = plan.handoff.map { message($0) }
+            ($0.n_advice, $0.advice) = array(plan.advice.map { bytes($0) })
+        }
+    }
+
+    private func message(
+        _ handoff: GenerationPlan.Handoff
+    ) -> UnsafeMutablePointer<Refinery__V1__Handoff> {
+        make(refinery__v1__handoff__init) {
+            $0.step = UInt32(clamping: handoff.step)
+            $0.percentage = handoff.percentage
+            $0.timestep = handoff.timestep
+            $0.sigma = handoff.sigma
+        }
+    }
+
+    private func message(_ queued: Event.Queued) -> UnsafeMutablePointer<Refinery__V1__Queued> {
+        make(refinery__v1__queued__init) {
+            $0.place = UInt32(clamping: queued.place)
+            if let seconds = queued.etaSeconds {
+                $0.eta_seconds_presence_case =
+                    REFINERY__V1__QUEUED__ETA_SECONDS_PRESENCE_ETA_SECONDS
+                $0.eta_seconds = seconds
+            }
+        }
+    }
+
+    private func message(
+        _ progress: Event.Progress
+    ) -> UnsafeMutablePointer<Refinery__V1__Progress> {
+        make(refinery__v1__progress__init) {
+            $0.phase = Refinery__V1__Phase(rawValue: UInt32(progress.phase.rawValue))
+            $0.step = UInt32(clamping: progress.step)
+            $0.steps = UInt32(clamping: progress.steps)
+            $0.phase_step = UInt32(clamping: progress.phaseStep)
+            $0.phase_steps = UInt32(clamping: progress.phaseSteps)
+            $0.timestep = progress.timestep
+            $0.sigma = progress.sigma
+            $0.step_seconds = progress.stepSeconds
+            $0.elapsed_seconds = progress.elapsedSeconds
+            if let seconds = progress.etaSeconds {
+                $0.eta_seconds_presence_case =
+                    REFINERY__V1__PROGRESS__ETA_SECONDS_PRESENCE_ETA_SECONDS
+                $0.eta_seconds = seconds
+            }
+            $0.image_index = UInt32(clamping: progress.imageIndex)
+            $0.image_count = UInt32(clamping: progress.imageCount)
+        }
+    }
+
+    private func message(
+        _ handedOff: Event.HandedOff
+    ) -> UnsafeMutablePointer<Refinery__V1__HandedOff> {
+        make(refinery__v1__handed_off__init) {
+            $0.image_index = UInt32(clamping: handedOff.imageIndex)
+            $0.handoff = message(handedOff.handoff)
+            $0.latents_sha256 = bytes(handedOff.latentsSHA256)
+        }
+    }
+
+    private func message(
+        _ image: Event.Image, png: ProtobufCBinaryData
+    ) -> UnsafeMutablePointer<Refinery__V1__Image> {
+        make(refinery__v1__image__init) {
+            $0.png = png
+            $0.width = UInt32(clamping: image.size.width)
+            $0.height = UInt32(clamping: image.size.height)
+            $0.seed = image.seed
+            $0.sha256 = bytes(image.sha256)
+            $0.image_index = UInt32(clamping: image.imageIndex)
+            $0.image_count = UInt32(clamping: image.imageCount)
+            $0.summary = image.summary.map { message($0) }
+        }
+    }
+
+    private func message(_ summary: Event.Summary) -> UnsafeMutablePointer<Refinery__V1__Summary> {
+        make(refinery__v1__summary__init) {
+            $0.base_steps = UInt32(clamping: summary.baseSteps)
+            $0.refiner_steps = UInt32(clamping: summary.refinerSteps)
+            $0.text_encoding_seconds = summary.textEncodingSeconds
+            $0.base_seconds = summary.baseSeconds
+            $0.refiner_seconds = summary.refinerSeconds
+            $0.decoding_seconds = summary.decodingSeconds
+            $0.total_seconds = summary.totalSeconds
+        }
+    }
+
+    func message(_ size: ImageSize) -> UnsafeMutablePointer<Refinery__V1__Size> {
+        make(refinery__v1__size__init) {
+            $0.height = UInt32(clamping: size.height)
+            $0.width = UInt32(clamping: size.width)
+        }
+    }
+}

@@ -1,0 +1,237 @@
+internal import CProtobufC
+internal import CRefineryProto
+internal import Generation
+
+// GenerationRequest and refinery.v1.GenerateRequest. Ranges, finiteness and defaults are checked by
+// GenerationJob; here only what the message itself can get wrong.
+
+extension GenerationRequest {
+    init(decoding bytes: [UInt8]) throws(GenerationError) {
+        self = try withUnpacked(
+            bytes, refinery__v1__generate_request__init, refinery__v1__generate_request__unpack
+        ) { message throws(GenerationError) in
+            try GenerationRequest(message)
+        }
+    }
+
+    private init(_ message: Refinery__V1__GenerateRequest) throws(GenerationError) {
+        self.init()
+        requestID = try nonEmptyText(message.request_id, "taskUUID")
+        positivePrompt = try nonEmptyText(message.positive_prompt, "positivePrompt")
+        if let prompt = member(message.negative_prompt_presence_case, message.negative_prompt) {
+            negativePrompt = try text(prompt, "negativePrompt")
+        }
+        positivePrompt2 = try nonEmptyText(message.positive_prompt_2, "positivePrompt2")
+        if let prompt = member(message.negative_prompt_2_presence_case, message.negative_prompt_2) {
+            negativePrompt2 = try text(prompt, "negativePrompt2")
+        }
+        model = try nonEmptyText(message.model, "model")
+        width = member(message.width_presence_case, message.width).map(Int.init)
+        height = member(message.height_presence_case, message.height).map(Int.init)
+        steps = member(message.steps_presence_case, message.steps).map(Int.init)
+        scheduler = try nonEmptyText(message.scheduler, "scheduler")
+        seed = member(message.seed_presence_case, message.seed)
+        cfgScale = member(message.cfg_scale_presence_case, message.cfg_scale)
+        numberResults = member(message.number_results_presence_case, message.number_results)
+            .map(Int.init)
+        originalSize = message.original_size.map { ImageSize($0.pointee) }
+        cropTopLeft = message.crop_top_left.map { ImagePoint($0.pointee) }
+        targetSize = message.target_size.map { ImageSize($0.pointee) }
+        negativeOriginalSize = message.negative_original_size.map { ImageSize($0.pointee) }
+        negativeCropTopLeft = message.negative_crop_top_left.map { ImagePoint($0.pointee) }
+        negativeTargetSize = message.negative_target_size.map { ImageSize($0.pointee) }
+        if let refiner = message.refiner?.pointee {
+            self.refiner = try Refiner(refiner)
+        }
+    }
+}
+
+extension GenerationRequest.Refiner {
+    fileprivate init(_ message: Refinery__V1__Refiner) throws(GenerationError) {
+        self.init()
+        model = try nonEmptyText(message.model, "refiner.model")
+        startStep = member(message.start_step_presence_case, message.start_step).map(Int.init)
+        startStepPercentage = member(
+            message.start_step_percentage_presence_case, message.start_step_percentage
+        ).map(Int.init)
+        startTimestep = member(message.start_timestep_presence_case, message.start_timestep)
+        startSigma = member(message.start_sigma_presence_case, message.start_sigma)
+        cfgScale = member(message.cfg_scale_presence_case, message.cfg_scale)
+        if let prompt = member(message.positive_prompt_presence_case, message.positive_prompt) {
+            positivePrompt = try text(prompt, "refiner.positivePrompt")
+        }
+        if let prompt = member(message.negative_prompt_presence_case, message.negative_prompt) {
+            negativePrompt = try text(prompt, "refiner.negativePrompt")
+        }
+        aestheticScore = member(message.aesthetic_score_presence_case, message.aesthetic_score)
+        negativeAestheticScore = member(
+            message.negative_aesthetic_score_presence_case, message.negative_aesthetic_score)
+    }
+}
+
+extension ImageSize {
+    init(_ message: Refinery__V1__Size) {
+        self.init(height: Int(message.height), width: Int(message.width))
+    }
+}
+
+extension ImagePoint {
+    init(_ message: Refinery__V1__Point) {
+        self.init(top: Int(message.top), left: Int(message.left))
+    }
+}
+
+extension Arena {
+    /// Throws INVALID_ARGUMENT for a number that its field cannot hold; anything else is for the
+    /// server to judge.
+    func message(
+        _ request: GenerationRequest
+    ) throws(GenerationError) -> UnsafeMutablePointer<Refinery__V1__GenerateRequest> {
+        let message = make(refinery__v1__generate_request__init) { _ in }
+        try fill(&message.pointee, request)
+        return message
+    }
+
+    private func fill(
+        _ message: inout Refinery__V1__GenerateRequest, _ request: GenerationRequest
+    ) throws(GenerationError) {
+        message.request_id = bytes(request.requestID ?? "")
+        message.positive_prompt = bytes(request.positivePrompt ?? "")
+        if let prompt = request.negativePrompt {
+            message.negative_prompt_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE_NEGATIVE_PROMPT
+            message.negative_prompt = bytes(prompt)
+        }
+        message.positive_prompt_2 = bytes(request.positivePrompt2 ?? "")
+        if let prompt = request.negativePrompt2 {
+            message.negative_prompt_2_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE_NEGATIVE_PROMPT_2
+            message.negative_prompt_2 = bytes(prompt)
+        }
+        message.model = bytes(request.model ?? "")
+        if let width = request.width {
+            message.width_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE_WIDTH
+            message.width = try number(width, "width")
+        }
+        if let height = request.height {
+            message.height_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE_HEIGHT
+            message.height = try number(height, "height")
+        }
+        if let steps = request.steps {
+            message.steps_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE_STEPS
+            message.steps = try number(steps, "steps")
+        }
+        message.scheduler = bytes(request.scheduler ?? "")
+        if let seed = request.seed {
+            message.seed_presence_case = REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE_SEED
+            message.seed = seed
+        }
+        if let scale = request.cfgScale {
+            message.cfg_scale_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE_CFG_SCALE
+            message.cfg_scale = scale
+        }
+        if let count = request.numberResults {
+            message.number_results_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE_NUMBER_RESULTS
+            message.number_results = try number(count, "numberResults")
+        }
+        message.original_size = try size(request.originalSize, "originalSize")
+        message.crop_top_left = try point(request.cropTopLeft, "cropTopLeft")
+        message.target_size = try size(request.targetSize, "targetSize")
+        message.negative_original_size = try size(
+            request.negativeOriginalSize, "negativeOriginalSize")
+        message.negative_crop_top_left = try point(
+            request.negativeCropTopLeft, "negativeCropTopLeft")
+        message.negative_target_size = try size(request.negativeTargetSize, "negativeTargetSize")
+        if let refiner = request.refiner {
+            message.refiner = make(refinery__v1__refiner__init) { _ in }
+            try fill(&message.refiner.pointee, refiner)
+        }
+    }
+
+    private func fill(
+        _ message: inout Refinery__V1__Refiner, _ refiner: GenerationRequest.Refiner
+    ) throws(GenerationError) {
+        message.model = bytes(refiner.model ?? "")
+        if let step = refiner.startStep {
+            message.start_step_presence_case =
+                REFINERY__V1__REFINER__START_STEP_PRESENCE_START_STEP
+            message.start_step = try number(step, "refiner.startStep")
+        }
+        if let percentage = refiner.startStepPercentage {
+            message.start_step_percentage_presence_case =
+                REFINERY__V1__REFINER__START_STEP_PERCENTAGE_PRESENCE_START_STEP_PERCENTAGE
+            message.start_step_percentage = try number(percentage, "refiner.startStepPercentage")
+        }
+        if let timestep = refiner.startTimestep {
+            message.start_timestep_presence_case =
+                REFINERY__V1__REFINER__START_TIMESTEP_PRESENCE_START_TIMESTEP
+            message.start_timestep = timestep
+        }
+        if let sigma = refiner.startSigma {
+            message.start_sigma_presence_case =
+                REFINERY__V1__REFINER__START_SIGMA_PRESENCE_START_SIGMA
+            message.start_sigma = sigma
+        }
+        if let scale = refiner.cfgScale {
+            message.cfg_scale_presence_case =
+                REFINERY__V1__REFINER__CFG_SCALE_PRESENCE_CFG_SCALE
+            message.cfg_scale = scale
+        }
+        if let prompt = refiner.positivePrompt {
+            message.positive_prompt_presence_case =
+                REFINERY__V1__REFINER__POSITIVE_PROMPT_PRESENCE_POSITIVE_PROMPT
+            message.positive_prompt = bytes(prompt)
+        }
+        if let prompt = refiner.negativePrompt {
+            message.negative_prompt_presence_case =
+                REFINERY__V1__REFINER__NEGATIVE_PROMPT_PRESENCE_NEGATIVE_PROMPT
+            message.negative_prompt = bytes(prompt)
+        }
+        if let score = refiner.aestheticScore {
+            message.aesthetic_score_presence_case =
+                REFINERY__V1__REFINER__AESTHETIC_SCORE_PRESENCE_AESTHETIC_SCORE
+            message.aesthetic_score = score
+        }
+        if let score = refiner.negativeAestheticScore {
+            message.negative_aesthetic_score_presence_case =
+                REFINERY__V1__REFINER__NEGATIVE_AESTHETIC_SCORE_PRESENCE_NEGATIVE_AESTHETIC_SCORE
+            message.negative_aesthetic_score = score
+        }
+    }
+
+    private func size(
+        _ size: ImageSize?, _ field: String
+    ) throws(GenerationError) -> UnsafeMutablePointer<Refinery__V1__Size>? {
+        guard let size else { return nil }
+        let height = try number(size.height, field)
+        let width = try number(size.width, field)
+        return make(refinery__v1__size__init) {
+            $0.height = height
+            $0.width = width
+        }
+    }
+
+    private func point(
+        _ point: ImagePoint?, _ field: String
+    ) throws(GenerationError) -> UnsafeMutablePointer<Refinery__V1__Point>? {
+        guard let point else { return nil }
+        let top = try number(point.top, field)
+        let left = try number(point.left, field)
+        return make(refinery__v1__point__init) {
+            $0.top = top
+            $0.left = left
+        }
+    }
+
+    private func number(_ value: Int, _ field: String) throws(GenerationError) -> UInt32 {
+        guard let number = UInt32(exactly: value) else {
+            throw .malformed("", field: field, "it is \(value), which is not from 0 to 2^32 - 1")
+        }
+        return number
+    }
+}

@@ -1,0 +1,146 @@
+internal import CProtobufC
+internal import Generation
+
+/// Walks a message's bytes along its descriptor before protobuf-c unpacks them, and says which field
+/// is wrong. protobuf-c itself only says no, and keeps every unknown field at 45 times its size.
+///
+/// Unknown fields are skipped, so that the schema can grow, up to a limit. Depth is bounded by the
+/// schema: no message holds itself.
+struct MessageScan {
+    static let unknownFieldMaximum = 64
+
+    private let message: String
+    private var unknownFieldCount = 0
+
+    /// Throws INVALID_ARGUMENT, naming the field where one is to blame.
+    static func check(
+        _ bytes: UnsafeRawBufferPointer, _ descriptor: UnsafePointer<ProtobufCMessageDescriptor>
+    ) throws(GenerationError) {
+        var scan = MessageScan(message: String(cString: descriptor.pointee.name))
+        try scan.scan(bytes, descriptor, path: nil)
+    }
+
+    private init(message: String) {
+        self.message = message
+    }
+
+    private mutating func scan(
+        _ bytes: UnsafeRawBufferPointer, _ descriptor: UnsafePointer<ProtobufCMessageDescriptor>,
+        path: String?
+    ) throws(GenerationError) {
+        var reader = WireReader(bytes)
+        while !reader.isAtEnd {
+            guard let (number, wireType) = reader.readTag() else {
+                throw .malformed(message, field: path, "it holds a broken field tag")
+            }
+            guard let field = protobuf_c_message_descriptor_get_field(descriptor, number)?.pointee
+            else {
+                unknownFieldCount += 1
+                guard unknownFieldCount <= Self.unknownFieldMaximum else {
+                    throw .malformed(
+                        message, field: path,
+                        "it has more than \(Self.unknownFieldMaximum) unknown fields")
+                }
+                guard reader.readValue(wireType) != nil else {
+                    throw .malformed(
+                        message, field: path, "its unknown field \(number) is broken or cut off")
+                }
+                continue
+            }
+            let fieldPath = Self.contractPath(path, String(cString: field.name))
+            guard Self.accepts(wireType, field) else {
+                throw .malformed(
+                    message, field: fieldPath, "it has the type of another field on the wire")
+            }
+            guard let value = reader.readValue(wireType) else {
+                throw .malformed(message, field: fieldPath, "it is cut off")
+            }
+            if field.type == PROTOBUF_C_TYPE_MESSAGE {
+                let nested = field.descriptor.assumingMemoryBound(
+                    to: ProtobufCMessageDescriptor.self)
+                try scan(value, nested, path: fieldPath)
+            }
+        }
+    }
+
+    private static func accepts(_ wireType: WireType, _ field: ProtobufCFieldDescriptor) -> Bool {
+        let own: WireType =
+            switch field.type {
+            case PROTOBUF_C_TYPE_STRING, PROTOBUF_C_TYPE_BYTES, PROTOBUF_C_TYPE_MESSAGE: .bytes
+            case PROTOBUF_C_TYPE_DOUBLE, PROTOBUF_C_TYPE_FIXED64, PROTOBUF_C_TYPE_SFIXED64: .fixed64
+            case PROTOBUF_C_TYPE_FLOAT, PROTOBUF_C_TYPE_FIXED32, PROTOBUF_C_TYPE_SFIXED32: .fixed32
+            default: .varint
+            }
+        // Repeated numbers may come packed.
+        return wireType == own || (wireType == .bytes && field.label == PROTOBUF_C_LABEL_REPEATED)
+    }
+
+    /// `refiner` and `start_step` to `refiner.startStep`: the public contract's names.
+    static func contractPath(_ path: String?, _ wireName: String) -> String {
+        let words = wireName.split(separator: "_").map(String.init)
+        let name =
+            switch wireName {
+            case "request_id": "taskUUID"
+            case "cfg_scale": "CFGScale"
+            default: words[0] + words.dropFirst().map(\.capitalised).joined()
+            }
+        return path.map { "\($0).\(name)" } ?? name
+    }
+}
+
+/// How a field's value is written (protobuf's encoding document). Groups, 3 and 4, are refused, as
+/// protobuf-c does.
+private enum WireType: UInt64 {
+    case varint = 0
+    case fixed64 = 1
+    case bytes = 2
+    case fixed32 = 5
+}
+
+private struct WireReader {
+    private var rest: UnsafeRawBufferPointer
+
+    init(_ bytes: UnsafeRawBufferPointer) {
+        rest = bytes
+    }
+
+    var isAtEnd: Bool { rest.isEmpty }
+
+    mutating func readTag() -> (number: UInt32, WireType)? {
+        guard let tag = readVarint(), let type = WireType(rawValue: tag & 7),
+            let number = UInt32(exactly: tag >> 3), 1..<(1 << 29) ~= number
+        else { return nil }
+        return (number, type)
+    }
+
+    /// The bytes of the value, without a length in front; nil when they are cut off.
+    mutating func readValue(_ type: WireType) -> UnsafeRawBufferPointer? {
+        switch type {
+        case .varint:
+            let start = rest
+            guard readVarint() != nil else { return nil }
+            return .init(rebasing: start.prefix(start.count - rest.count))
+        case .fixed64: return take(8)
+        case .fixed32: return take(4)
+        case .bytes: return readVarint().flatMap { Int(exactly: $0) }.flatMap { take($0) }
+        }
+    }
+
+    private mutating func readVarint() -> UInt64? {
+        var value: UInt64 = 0
+        for (index, byte) in rest.prefix(10).enumerated() {
+            value |= UInt64(byte & 0x7F) << UInt64(7 * index)
+            if byte < 0x80 {
+                rest = .init(rebasing: rest[(index + 1)...])
+                return value
+            }
+        }
+        return nil
+    }
+
+    private mutating func take(_ count: Int) -> UnsafeRawBufferPointer? {
+        guard count <= rest.count else { return nil }
+        defer { rest = .init(rebasing: rest[count...]) }
+        return .init(rebasing: rest.prefix(count))
+    }
+}
