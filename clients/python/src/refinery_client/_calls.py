@@ -152,7 +152,9 @@ class Call(Generic[Result]):
             ) from error
 
     def _hung_up(self) -> ConnectionLost:
-        where = "in the middle of a frame" if self._decoder.is_inside_frame else "before its end"
+        where = (
+            "in the middle of a frame" if self._decoder.is_inside_frame else "before the call's end"
+        )
         return connection_lost(f"the server closed the connection {where}")
 
 

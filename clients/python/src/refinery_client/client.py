@@ -132,9 +132,11 @@ class Client:
             return next(results)
 
     def _stream(self, call: Call[Result], timeout: float | None) -> Generator[Result, None, None]:
+        if self._is_closed:
+            raise client_closed()
         connection = _Connection(self._address, self._timeout, Deadline(timeout))
         try:
-            self._enter(connection)
+            self._register(connection)
             connection.send(call.request)
             while (result := call.poll()) is not CallState.ENDED:
                 if isinstance(result, CallState):
@@ -150,7 +152,7 @@ class Client:
                 self._connections.discard(connection)
             connection.close()
 
-    def _enter(self, connection: _Connection) -> None:
+    def _register(self, connection: _Connection) -> None:
         with self._lock:
             if self._is_closed:
                 raise client_closed()

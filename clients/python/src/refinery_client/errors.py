@@ -134,8 +134,8 @@ def protocol_error(message: str) -> ProtocolError:
 def connection_lost(what: str) -> ConnectionLost:
     """The connection broke during a call; ``what`` says how."""
     return ConnectionLost(
-        f"{what}. It may have been stopped or have crashed: see its log; a job that was running "
-        "is lost and can be asked for again",
+        f"{what}. The server may have been stopped or have crashed (see its log). A job that ran "
+        "is lost; it can be asked for again",
         Status.UNAVAILABLE,
         retryable=True,
     )

@@ -1,0 +1,140 @@
+"""What callers give, as it goes onto the wire; and addresses."""
+
+from __future__ import annotations
+
+import pytest
+
+from refinery_client import InvalidRequest, Point, Refiner, Size
+from refinery_client._address import TCPAddress, UnixAddress, parse_address
+from refinery_client._messages import generate_request
+from refinery_client._proto.refinery_pb2 import GenerateRequest
+from refinery_client.parameters import GenerateOptions
+
+
+def sent(options: GenerateOptions) -> GenerateRequest:
+    return GenerateRequest.FromString(generate_request("a red fox", options))
+
+
+def test_every_option_arrives_in_its_field() -> None:
+    request = sent(
+        {
+            "negative_prompt": "blurry",
+            "positive_prompt_2": "oil",
+            "negative_prompt_2": "photo",
+            "model": "base",
+            "width": 64,
+            "height": 72,
+            "steps": 20,
+            "scheduler": "Euler",
+            "seed": 2**63 - 1,
+            "cfg_scale": 5.5,
+            "number_results": 2,
+            "refiner": Refiner(
+                model="refiner",
+                start_step=18,
+                cfg_scale=4,
+                positive_prompt="crisp",
+                negative_prompt="",
+                aesthetic_score=7,
+                negative_aesthetic_score=2,
+            ),
+            "original_size": Size(height=1, width=2),
+            "crop_top_left": Point(top=3, left=4),
+            "target_size": Size(height=5, width=6),
+            "negative_original_size": Size(height=7, width=8),
+            "negative_crop_top_left": Point(top=9, left=10),
+            "negative_target_size": Size(height=11, width=12),
+            "request_id": "mine",
+        }
+    )
+    unset = {field.name for field in request.DESCRIPTOR.fields} - {
+        field.name for field, _ in request.ListFields()
+    }
+    assert unset == set()
+    assert request.positive_prompt == "a red fox"
+    assert (request.seed, request.cfg_scale) == (2**63 - 1, 5.5)
+    assert (request.crop_top_left.top, request.crop_top_left.left) == (3, 4)
+    assert request.refiner.start_step == 18
+    assert request.refiner.HasField("negative_prompt")  # empty, but said
+    assert not request.refiner.HasField("start_step_percentage")
+
+
+def test_the_options_are_the_schema_s_fields() -> None:
+    fields = {field.name for field in GenerateRequest.DESCRIPTOR.fields}
+    assert set(GenerateOptions.__annotations__) == fields - {"positive_prompt"}
+    refiner = {field.name for field in GenerateRequest().refiner.DESCRIPTOR.fields}
+    assert set(Refiner.__dataclass_fields__) == refiner
+
+
+def test_two_start_fields_are_both_sent_for_the_server_to_refuse() -> None:
+    refiner = sent({"refiner": Refiner(start_step=3, start_step_percentage=50)}).refiner
+    assert (refiner.start_step, refiner.start_step_percentage) == (3, 50)
+
+
+def test_an_empty_refiner_and_a_zero_point_are_sent() -> None:
+    request = sent({"refiner": Refiner(), "crop_top_left": Point(0, 0)})
+    assert request.HasField("refiner")
+    assert request.HasField("crop_top_left")
+
+
+@pytest.mark.parametrize(
+    ("options", "field", "code"),
+    [
+        ({"width": -1}, "width", "invalidWidth"),
+        ({"steps": 2**32}, "steps", "invalidSteps"),
+        ({"seed": 2**63}, "seed", "invalidSeed"),
+        ({"refiner": Refiner(start_step=-2)}, "refiner.startStep", "invalidRefinerStartStep"),
+        ({"original_size": Size(-1, 1)}, "originalSize.height", "invalidOriginalSizeHeight"),
+        ({"negative_prompt_2": "\ud800"}, "negativePrompt2", "invalidNegativePrompt2"),
+    ],
+)
+def test_what_the_wire_cannot_carry_names_its_field(
+    options: GenerateOptions, field: str, code: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        sent(options)
+    assert caught.value.fields == (field,)
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stesp": 20},
+        {"steps": "20"},
+        {"model": 7},
+        {"refiner": {"model": "refiner"}},
+        {"refiner": Size(1, 1)},
+        {"model": Size(1, 1)},
+        {"crop_top_left": Size(1, 1)},
+    ],
+)
+def test_a_wrong_name_or_type_is_the_caller_s_bug(options: GenerateOptions) -> None:
+    (name,) = options
+    with pytest.raises(TypeError, match=name):
+        sent(options)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1:7420", TCPAddress("127.0.0.1", 7420)),
+        ("localhost:65535", TCPAddress("localhost", 65535)),
+        ("[::1]:7420", TCPAddress("::1", 7420)),
+        ("unix:/run/refinery.sock", UnixAddress("/run/refinery.sock")),
+        ("unix:here.sock", UnixAddress("here.sock")),
+    ],
+)
+def test_an_address_reads_and_prints_the_same(text: str, address: TCPAddress | UnixAddress) -> None:
+    assert parse_address(text) == address
+    assert str(address) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "localhost", ":7420", "::1:7420", "[::1]", "host:", "host:0", "host:65536", "host:-1",
+     "host:\u0661", "host:0655351", "[]:1", "unix:", "unix:a\0b"],
+)  # fmt: skip
+def test_a_bad_address_is_refused_with_the_forms_allowed(text: str) -> None:
+    with pytest.raises(ValueError, match=r"HOST:PORT.*unix:PATH"):
+        parse_address(text)
