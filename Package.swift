@@ -87,7 +87,7 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Generation", "Weights"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Generation", "Weights", "CLibpng"], path: "Tests/TestSupport",
             swiftSettings: swift),
         tests("GenerationTests", ["Generation", "TestSupport"]),
         tests("MetricsTests", ["Metrics"]),
@@ -98,7 +98,7 @@ let package = Package(
         tests(
             "SDXLTests",
             ["SDXL", "Generation", "Diffusion", "Tokenization", "Tensors", "Weights", "TestSupport"]),
-        tests("PNGEncodingTests", ["PNGEncoding", "Generation", "CLibpng", "TestSupport"]),
+        tests("PNGEncodingTests", ["PNGEncoding", "Generation", "TestSupport"]),
         tests("WireTests", ["Wire", "Generation", "TestSupport"]),
         tests("TransportTests", ["Transport", "Locking", "TestSupport"]),
         tests("JobsTests", ["Jobs", "Generation", "Metrics", "TestSupport"]),

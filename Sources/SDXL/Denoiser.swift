@@ -1,11 +1,11 @@
 internal import Diffusion
 internal import Tensors
 
-/// One image's latents on their way down the schedule: a value the run advances step by step.
+/// One image's latents on their way down the schedule, advanced step by step by its run.
 ///
 /// Latents are [4, height, width] here, as samplers, noise and the reference have them; the networks
 /// take them token-major.
-struct Denoiser {
+final class Denoiser {
     private(set) var latents: [Float]
     private var sampler: any Sampler
     private var noise: any NoiseSource
@@ -37,7 +37,7 @@ struct Denoiser {
     }
 
     /// Runs one whole step with `unet`.
-    mutating func step(
+    func step(
         _ unet: UNet, _ prompt: PromptEncoding, _ compute: Compute, trace: TraceRecorder?,
         isRefiner: Bool
     ) {
@@ -53,7 +53,7 @@ struct Denoiser {
     }
 
     /// The guided noise prediction, into `prediction`.
-    private mutating func evaluate(
+    private func evaluate(
         _ unet: UNet, _ evaluation: Evaluation, _ prompt: PromptEncoding, _ compute: Compute
     ) {
         compute.scoped {

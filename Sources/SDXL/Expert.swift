@@ -13,7 +13,7 @@ struct Expert: Sendable {
 
     /// SDXL base as the original single file holds it.
     init(base file: ModelFile) throws(ModelFileError) {
-        let hints = try file.hints
+        let hints = try SDXLHints(file)
         let conditioner = WeightScope(file, "conditioner.")["embedders"]
         let clipL = try TextEncoder(
             clipL: conditioner[0]["transformer"]["text_model"],
@@ -30,7 +30,7 @@ struct Expert: Sendable {
 
     /// The SDXL refiner as the original single file holds it.
     init(refiner file: ModelFile) throws(ModelFileError) {
-        let hints = try file.hints
+        let hints = try SDXLHints(file)
         clipL = nil
         openCLIP = try TextEncoder(
             openCLIP: WeightScope(file, "conditioner.")["embedders"][0]["model"],
@@ -46,7 +46,9 @@ struct Expert: Sendable {
         guard unet.contextWidth == width else {
             throw ModelFileError(
                 file: file.name, tensor: "model.diffusion_model.middle_block.1",
-                "attends over \(unet.contextWidth) numbers a token; the text encoders give \(width)")
+                .misfit(
+                    "attends over \(unet.contextWidth) numbers a token; the text encoders give \(width)"
+                ))
         }
     }
 }

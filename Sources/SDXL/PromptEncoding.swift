@@ -38,7 +38,9 @@ struct ExpertPrompt: Equatable {
     var timeIDs: [Float]
     var negativeTimeIDs: [Float]
     var guidanceScale: Double
+}
 
+extension ExpertPrompt {
     /// Order and fallbacks of the size conditioning: DESIGN of the handoff, and diffusers'
     /// `_get_add_time_ids` of the base pipeline.
     init(base job: GenerationJob) {

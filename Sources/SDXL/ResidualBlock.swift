@@ -17,7 +17,7 @@ struct ResidualBlock: Sendable {
 
     /// A new activation. `embedding`: [images, channels], SiLU applied.
     func forward(
-        _ input: Activation, _ embedding: Activation? = nil, _ compute: Compute
+        _ input: Activation, embedding: Activation? = nil, _ compute: Compute
     ) -> Activation {
         // The result first, so that everything else can be given back.
         let out = compute.activation(like: input, channels: outputs)

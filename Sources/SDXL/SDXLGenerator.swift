@@ -77,14 +77,19 @@ public final class SDXLGenerator: ImageGenerator {
         _ job: GenerationJob, plan: GenerationPlan
     ) throws(GenerationError) -> any GenerationRun {
         let (scheduler, schedule) = try resolveSchedule(job)
-        let base = try expert(job.model, field: "model")
-        var second: Expert?
+        let base = (try expert(job.model, field: "model"), ExpertPrompt(base: job))
+        var second: (Expert, ExpertPrompt)?
         if let refiner = job.refiner {
-            second = try expert(refiner.model, field: "refiner.model")
+            second = (
+                try expert(refiner.model, field: "refiner.model"),
+                ExpertPrompt(refiner: refiner, of: job)
+            )
         }
+        let seeds = job.seeds
         return SDXLRun(
-            job: job, plan: plan, base: base, refiner: second, algorithm: scheduler.algorithm,
-            schedule: schedule, pool: pool, trace: trace)
+            plan: plan, base: base, refiner: second, algorithm: scheduler.algorithm,
+            schedule: schedule, noise: { TorchGenerator(seed: seeds[$0]) }, pool: pool,
+            trace: trace)
     }
 
     private func expert(_ id: String, field: String) throws(GenerationError) -> Expert {
@@ -121,7 +126,8 @@ public final class SDXLGenerator: ImageGenerator {
         do {
             return try Handoff(point, schedule: schedule)
         } catch {
-            throw .invalid("refiner.s\(field.dropFirst())", code: "invalidRefiner\(field)", "\(error)")
+            throw .invalid(
+                "refiner.s\(field.dropFirst())", code: "invalidRefiner\(field)", "\(error)")
         }
     }
 

@@ -12,30 +12,33 @@ final class SDXLRun: GenerationRun {
         case finished
     }
 
-    private let job: GenerationJob
     private let plan: GenerationPlan
-    private let base: Expert
-    private let refiner: Expert?
+    private let base: (Expert, ExpertPrompt)
+    private let refiner: (Expert, ExpertPrompt)?
     private let algorithm: SamplerAlgorithm
     private let schedule: Schedule
+    private let noise: (_ image: Int) -> any NoiseSource
     private let pool: ComputePool
     private let trace: TraceRecorder?
 
     private var stage = Stage.encodeTexts
-    private var basePrompt: PromptEncoding?
-    private var refinerPrompt: PromptEncoding?
+    private var baseEncoding: PromptEncoding?
+    private var refinerEncoding: PromptEncoding?
     private var denoiser: Denoiser?
 
+    /// - Parameter noise: each image's own stream, in torch's order of draws.
     init(
-        job: GenerationJob, plan: GenerationPlan, base: Expert, refiner: Expert?,
-        algorithm: SamplerAlgorithm, schedule: Schedule, pool: ComputePool, trace: TraceRecorder?
+        plan: GenerationPlan, base: (Expert, ExpertPrompt), refiner: (Expert, ExpertPrompt)?,
+        algorithm: SamplerAlgorithm, schedule: Schedule,
+        noise: @escaping (_ image: Int) -> any NoiseSource, pool: ComputePool,
+        trace: TraceRecorder?
     ) {
-        self.job = job
         self.plan = plan
         self.base = base
         self.refiner = refiner
         self.algorithm = algorithm
         self.schedule = schedule
+        self.noise = noise
         self.pool = pool
         self.trace = trace
     }
@@ -65,7 +68,7 @@ final class SDXLRun: GenerationRun {
             case .decode(let image):
                 let decoded = try decode(image: image, compute)
                 stage =
-                    image + 1 < job.seeds.count ? .step(image: image + 1, index: 0) : .finished
+                    image + 1 < plan.seeds.count ? .step(image: image + 1, index: 0) : .finished
                 return .image(decoded)
             case .finished:
                 preconditionFailure("advance() is not called once nextPhase is nil")
@@ -75,10 +78,9 @@ final class SDXLRun: GenerationRun {
 
     private func encodeTexts(_ compute: Compute) {
         trace?.schedule(timesteps: plan.timesteps, sigmas: plan.sigmas)
-        basePrompt = base.encode(ExpertPrompt(base: job), compute, trace: trace)
-        if let refiner, let asked = job.refiner {
-            refinerPrompt = refiner.encode(
-                ExpertPrompt(refiner: asked, of: job), compute, trace: trace)
+        baseEncoding = base.0.encode(base.1, compute, trace: trace)
+        if let (expert, prompt) = refiner {
+            refinerEncoding = expert.encode(prompt, compute, trace: trace)
         }
     }
 
@@ -86,21 +88,20 @@ final class SDXLRun: GenerationRun {
         image: Int, index: Int, _ compute: Compute
     ) throws(GenerationError) -> StepReport {
         let isRefiner = index >= plan.baseSteps
-        guard let expert = isRefiner ? refiner : base,
-            let prompt = isRefiner ? refinerPrompt : basePrompt
+        guard let (expert, _) = isRefiner ? refiner : base,
+            let prompt = isRefiner ? refinerEncoding : baseEncoding
         else {
             preconditionFailure("a plan with refiner steps comes with a refiner")
         }
         if index == 0 {
             trace?.beginImage()
             denoiser = Denoiser(
-                algorithm: algorithm, schedule: schedule,
-                noise: TorchGenerator(seed: job.seeds[image]), height: job.size.height / 8,
-                width: job.size.width / 8, trace: trace)
+                algorithm: algorithm, schedule: schedule, noise: noise(image),
+                height: plan.size.height / 8, width: plan.size.width / 8, trace: trace)
         }
-        guard denoiser != nil else { preconditionFailure("steps follow in order") }
-        denoiser?.step(expert.unet, prompt, compute, trace: trace, isRefiner: isRefiner)
-        let latents = denoiser?.latents ?? []
+        guard let denoiser else { preconditionFailure("steps follow in order") }
+        denoiser.step(expert.unet, prompt, compute, trace: trace, isRefiner: isRefiner)
+        let latents = denoiser.latents
         guard latents.allSatisfy(\.isFinite) else {
             throw GenerationError(
                 .internal, code: "inferenceError",
@@ -124,7 +125,7 @@ final class SDXLRun: GenerationRun {
     private func decode(
         image: Int, _ compute: Compute
     ) throws(GenerationError) -> DecodedImage {
-        guard let denoiser, let decoder = base.decoder else {
+        guard let denoiser, let decoder = base.0.decoder else {
             preconditionFailure("a base comes with its decoder, and decoding follows the steps")
         }
         self.denoiser = nil
@@ -152,6 +153,6 @@ final class SDXLRun: GenerationRun {
             )
         }
         return DecodedImage(
-            imageIndex: image, size: job.size, seed: job.seeds[image], pixels: pixels)
+            imageIndex: image, size: plan.size, seed: plan.seeds[image], pixels: pixels)
     }
 }

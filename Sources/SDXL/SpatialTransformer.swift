@@ -77,7 +77,7 @@ extension SpatialTransformer {
         guard headDimension > 0, channels % headDimension == 0 else {
             throw ModelFileError(
                 file: scope.file.name, tensor: scope.prefix,
-                "has \(channels) channels, which heads of \(headDimension) do not divide")
+                .misfit("has \(channels) channels, which heads of \(headDimension) do not divide"))
         }
         var blocks: [Block] = []
         for index in 0..<scope.count(of: "transformer_blocks", probe: "norm1.weight") {

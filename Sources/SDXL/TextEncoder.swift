@@ -169,12 +169,12 @@ extension TextEncoder {
         guard layers.count >= 2 else {
             throw ModelFileError(
                 file: scope.file.name, tensor: scope.prefix,
-                "has \(layers.count) text encoder layers; SDXL reads the last but one")
+                .misfit("has \(layers.count) text encoder layers; SDXL reads the last but one"))
         }
         guard headDimension > 0, width % headDimension == 0 else {
             throw ModelFileError(
                 file: scope.file.name, tensor: scope.prefix,
-                "is \(width) wide, which heads of \(headDimension) do not divide")
+                .misfit("is \(width) wide, which heads of \(headDimension) do not divide"))
         }
         self.width = width
         self.headDimension = headDimension

@@ -115,7 +115,8 @@ public final class TraceRecorder: @unchecked Sendable {
                 let values = first.items.indices.flatMap { index in
                     stacks.flatMap { $0.items[index] }
                 }
-                writer.add(name, shape: [first.items.count, stacks.count] + first.itemShape, values)
+                writer.add(
+                    name, shape: [first.items.count, stacks.count] + first.itemShape, values)
             } else {
                 writer.add(
                     name, shape: [stacks.count] + first.itemShape,

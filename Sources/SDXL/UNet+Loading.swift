@@ -26,10 +26,11 @@ extension UNet {
         else {
             throw ModelFileError(
                 file: scope.file.name, tensor: label.prefix + "0.weight",
-                """
-                takes \(labelWidth) numbers, which are not \(pooledWidth) of the pooled text and \
-                \(timeIDCount) sizes
-                """)
+                .misfit(
+                    """
+                    takes \(labelWidth) numbers, which are not \(pooledWidth) of the pooled text and \
+                    \(timeIDCount) sizes
+                    """))
         }
         labelEmbedding = try Self.perceptron(label, inputs: labelWidth, outputs: embedding)
 

@@ -67,7 +67,7 @@ struct UNet: Sendable {
             for block in down {
                 switch block {
                 case .residual(let residual, let transformer):
-                    hidden = residual.forward(hidden, embedding, compute)
+                    hidden = residual.forward(hidden, embedding: embedding, compute)
                     if let transformer {
                         hidden = transformer.forward(hidden, conditioning.context, compute)
                     }
@@ -78,14 +78,14 @@ struct UNet: Sendable {
             }
 
             // 3. Middle.
-            hidden = middle.0.forward(hidden, embedding, compute)
+            hidden = middle.0.forward(hidden, embedding: embedding, compute)
             hidden = middle.1.forward(hidden, conditioning.context, compute)
-            hidden = middle.2.forward(hidden, embedding, compute)
+            hidden = middle.2.forward(hidden, embedding: embedding, compute)
 
             // 4. Up: each block sees its twin's result beside its own input.
             for block in up {
                 hidden = block.residual.forward(
-                    compute.concatenate(hidden, skips.removeLast()), embedding, compute)
+                    compute.concatenate(hidden, skips.removeLast()), embedding: embedding, compute)
                 if let transformer = block.transformer {
                     hidden = transformer.forward(hidden, conditioning.context, compute)
                 }

@@ -101,7 +101,7 @@ extension VAEDecoder {
         guard stages.count == 4 else {
             throw ModelFileError(
                 file: scope.file.name, tensor: decoder.prefix + "up",
-                "has \(stages.count) stages; SDXL's VAE has 4")
+                .misfit("has \(stages.count) stages; SDXL's VAE has 4"))
         }
         self.stages = stages
         outputNorm = try decoder["norm_out"].groupNorm(channels, epsilon: 1e-6)

@@ -71,7 +71,7 @@ struct WeightScope {
         guard channels % GroupNorm.groups == 0 else {
             throw ModelFileError(
                 file: file.name, tensor: prefix + "weight",
-                "has \(channels) channels, which \(GroupNorm.groups) groups do not divide")
+                .misfit("has \(channels) channels, which \(GroupNorm.groups) groups do not divide"))
         }
         return GroupNorm(
             weight: try tensor("weight", [channels]), bias: try tensor("bias", [channels]),

@@ -45,7 +45,8 @@ public final class Arena {
         let size = (count * MemoryLayout<Float>.stride + 63) / 64 * 64
         precondition(
             size <= byteCount - used,
-            "the job needs more than the lane's \(byteCount >> 20) MiB; admission must prevent this")
+            "the job needs more than the lane's \(byteCount >> 20) MiB; admission must prevent this"
+        )
         let pointer = (base + used).bindMemory(to: Float.self, capacity: count)
         used += size
         highWater = max(highWater, used)

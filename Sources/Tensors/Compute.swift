@@ -46,7 +46,8 @@ public final class Compute {
 
     /// `count` equal pieces of scratch, one a worker, until `body` returns.
     func withWorkerScratch<Result, Failure: Error>(
-        _ count: Int, _ body: (_ scratch: (Int) -> UnsafeMutablePointer<Float>) throws(Failure) -> Result
+        _ count: Int,
+        _ body: (_ scratch: (Int) -> UnsafeMutablePointer<Float>) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         let mark = arena.mark()
         defer { arena.release(to: mark) }

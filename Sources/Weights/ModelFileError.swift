@@ -43,6 +43,8 @@ public struct ModelFileError: Error, Equatable, Sendable {
         /// Not a type that weights are computed with.
         case unsupportedElementType(ElementType)
         case badHints(String)
+        /// A shape that does not fit the rest of its network, in words.
+        case misfit(String)
     }
 }
 
@@ -102,6 +104,8 @@ extension ModelFileError.Reason: CustomStringConvertible {
             "is \(type.rawValue); weights are F32, F16 or BF16. Convert the file to one of these"
         case .badHints(let what):
             "its sdxl_hints are wrong: \(excerpt(what))"
+        case .misfit(let what):
+            what
         }
     }
 

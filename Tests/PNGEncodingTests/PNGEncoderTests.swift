@@ -1,5 +1,6 @@
 import Generation
 import PNGEncoding
+import TestSupport
 import Testing
 
 @Suite struct PNGEncoderTests {
@@ -20,10 +21,10 @@ import Testing
     ])
     func `libpng reads back the same pixels`(width: Int, height: Int) throws {
         let image = Self.image(width: width, height: height)
-        let decoded = try decodedPixels(PNGEncoder().encode(image))
+        let decoded = try PNGPixels(PNGEncoder().encode(image))
         #expect(decoded.width == width)
         #expect(decoded.height == height)
-        #expect(decoded.pixels == image.pixels)
+        #expect(decoded.values == image.pixels)
     }
 
     @Test func `a file has a header, texts, pixels and an end, and no time`() throws {

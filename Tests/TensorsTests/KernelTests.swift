@@ -93,7 +93,8 @@ struct KernelTests {
         }
     }
 
-    @Test(arguments: counts) func `an epilogue adds bias, applies the activation, adds the residual`(
+    @Test(arguments: counts)
+    func `an epilogue adds bias, applies the activation, adds the residual`(
         columns: Int
     ) {
         let rows = 3
@@ -121,7 +122,8 @@ struct KernelTests {
         }
     }
 
-    @Test(arguments: counts) func `GEGLU multiplies values by the GELU of their gates`(columns: Int) {
+    @Test(arguments: counts) func `GEGLU multiplies values by the GELU of their gates`(columns: Int)
+    {
         let rows = 2
         let input = (0..<rows * 2 * columns).map { Float(cos(Double($0))) * 3 }
         withEachSet { set in

@@ -191,7 +191,9 @@ struct LayerTests {
         }
     }
 
-    @Test(arguments: [(1, 7, 5, 1, 4), (2, 77, 77, 3, 16), (1, 600, 77, 2, 64), (1, 30, 4000, 1, 8)])
+    @Test(arguments: [
+        (1, 7, 5, 1, 4), (2, 77, 77, 3, 16), (1, 600, 77, 2, 64), (1, 30, 4000, 1, 8),
+    ])
     func `attention weighs the values by the softmax of the scores`(
         images: Int, tokens: Int, others: Int, heads: Int, dimension: Int
     ) throws {

@@ -1,18 +1,4 @@
-import CLibpng
 import Testing
-
-/// A PNG file's pixels through libpng's simplified reader, as [height, width, 3].
-func decodedPixels(_ png: [UInt8]) throws -> (width: Int, height: Int, pixels: [UInt8]) {
-    var image = png_image()
-    image.version = png_uint_32(PNG_IMAGE_VERSION)
-    defer { png_image_free(&image) }
-    try #require(png_image_begin_read_from_memory(&image, png, png.count) != 0)
-    image.format = png_uint_32(PNG_FORMAT_RGB)
-    let (width, height) = (Int(image.width), Int(image.height))
-    var pixels = [UInt8](repeating: 0, count: width * height * 3)
-    try #require(png_image_finish_read(&image, nil, &pixels, 0, nil) != 0)
-    return (width, height, pixels)
-}
 
 /// One chunk of a PNG file.
 struct PNGChunk: Equatable {
