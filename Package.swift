@@ -99,7 +99,7 @@ let package = Package(
             "SDXLTests",
             ["SDXL", "Generation", "Diffusion", "Tokenization", "Tensors", "Weights", "TestSupport"]),
         tests("PNGEncodingTests", ["PNGEncoding", "Generation", "TestSupport"]),
-        tests("WireTests", ["Wire", "Generation", "TestSupport"]),
+        tests("WireTests", ["Wire", "CProtobufC", "CRefineryProto", "Generation", "TestSupport"]),
         tests("TransportTests", ["Transport", "Locking", "TestSupport"]),
         tests("JobsTests", ["Jobs", "Generation", "Metrics", "TestSupport"]),
         tests(

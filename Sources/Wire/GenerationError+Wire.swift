@@ -35,10 +35,9 @@ extension GenerationError {
             + "a smaller picture.")
 
     static func unknownMethod(service: String, name: String) -> Self {
-        let known = Method.allCases.map(\.rawValue).joined(separator: ", ")
-        return Self(
+        Self(
             .unimplemented, code: "unknownMethod",
-            "There is no method \"\(service.cut)/\(name.cut)\" here. There are: \(known).")
+            "There is no method \(service.cut)/\(name.cut) here. The .proto files list all there are.")
     }
 
     static func messageMissing(_ method: Method) -> Self {
