@@ -1,0 +1,79 @@
+/// What the server counts and measures. Any thread may call; each call is one instant, so that the
+/// sums of ``ServerStatistics`` hold in every snapshot.
+public final class ServerMetrics: Sendable {
+    private let statistics = Protected(ServerStatistics())
+    /// What each kind of work costs here, for estimates.
+    public let costs = WorkCosts()
+
+    public init() {}
+
+    public var snapshot: ServerStatistics { statistics.withLock { $0 } }
+
+    /// Where an accepted job is until it ends.
+    public enum Place: Sendable {
+        case queued, running
+    }
+
+    /// How an accepted job ends.
+    public enum Ending: Sendable {
+        case finished, failed, cancelled
+    }
+
+    public func jobRefused() {
+        statistics.withLock { $0.refused += 1 }
+    }
+
+    /// The job is queued.
+    public func jobAccepted() {
+        statistics.withLock {
+            $0.accepted += 1
+            $0.queued += 1
+        }
+    }
+
+    /// A queued job runs.
+    public func jobStarted() {
+        statistics.withLock {
+            $0.queued -= 1
+            $0.running += 1
+        }
+    }
+
+    public func jobEnded(_ ending: Ending, from place: Place) {
+        statistics.withLock {
+            switch place {
+            case .queued: $0.queued -= 1
+            case .running: $0.running -= 1
+            }
+            switch ending {
+            case .finished: $0.finished += 1
+            case .failed: $0.failed += 1
+            case .cancelled: $0.cancelled += 1
+            }
+        }
+    }
+
+    /// A piece of work was done: counts it if it is a step, and remembers what it costs.
+    public func workDone(_ work: Work, seconds: Double) {
+        costs.record(work, seconds: seconds)
+        statistics.withLock {
+            switch work.kind {
+            case .baseStep:
+                $0.baseSteps += 1
+                $0.baseSeconds += seconds
+            case .refinerStep:
+                $0.refinerSteps += 1
+                $0.refinerSeconds += seconds
+            case .textEncoding, .decoding: break
+            }
+        }
+    }
+
+    public func connectionOpened() {
+        statistics.withLock { $0.connections += 1 }
+    }
+
+    public func connectionClosed() {
+        statistics.withLock { $0.connections -= 1 }
+    }
+}

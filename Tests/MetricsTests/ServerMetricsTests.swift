@@ -1,0 +1,103 @@
+import Dispatch
+import Metrics
+import Testing
+
+@Suite struct `Metrics` {
+    @Test(arguments: [
+        (ServerMetrics.Place.queued, ServerMetrics.Ending.cancelled), (.queued, .failed),
+        (.running, .finished), (.running, .failed), (.running, .cancelled),
+    ])
+    func `follow a job to its end`(place: ServerMetrics.Place, ending: ServerMetrics.Ending) {
+        let metrics = ServerMetrics()
+        metrics.jobAccepted()
+        #expect(metrics.snapshot.queued == 1)
+        if case .running = place {
+            metrics.jobStarted()
+            #expect(metrics.snapshot.queued == 0)
+            #expect(metrics.snapshot.running == 1)
+        }
+        metrics.jobEnded(ending, from: place)
+        var expected = ServerStatistics()
+        expected.accepted = 1
+        switch ending {
+        case .finished: expected.finished = 1
+        case .failed: expected.failed = 1
+        case .cancelled: expected.cancelled = 1
+        }
+        #expect(metrics.snapshot == expected)
+    }
+
+    @Test func `count steps with their seconds, refusals and connections`() {
+        let metrics = ServerMetrics()
+        metrics.workDone(work(.baseStep), seconds: 2)
+        metrics.workDone(work(.baseStep), seconds: 3)
+        metrics.workDone(work(.refinerStep), seconds: 4)
+        metrics.workDone(work(.decoding), seconds: 5)
+        metrics.jobRefused()
+        metrics.connectionOpened()
+        metrics.connectionOpened()
+        metrics.connectionClosed()
+        var expected = ServerStatistics()
+        expected.baseSteps = 2
+        expected.baseSeconds = 5
+        expected.refinerSteps = 1
+        expected.refinerSeconds = 4
+        expected.refused = 1
+        expected.connections = 1
+        #expect(metrics.snapshot == expected)
+        #expect(metrics.costs.seconds(work(.decoding)) == 5)
+    }
+
+    @Test func `add up at every instant, from many threads`() {
+        let metrics = ServerMetrics()
+        DispatchQueue.concurrentPerform(iterations: 8) { index in
+            for _ in 0..<200 {
+                if index == 0 {
+                    #expect(addsUp(metrics.snapshot))
+                } else {
+                    metrics.jobAccepted()
+                    metrics.jobStarted()
+                    metrics.jobEnded(.finished, from: .running)
+                }
+            }
+        }
+        #expect(metrics.snapshot.finished == 1400)
+        #expect(addsUp(metrics.snapshot))
+    }
+
+    private func addsUp(_ now: ServerStatistics) -> Bool {
+        now.accepted
+            == now.finished + now.failed + now.cancelled + UInt64(now.queued)
+            + UInt64(now.running)
+    }
+}
+
+@Suite struct `Costs of work` {
+    @Test(
+        arguments: [
+            ([], nil), ([3], 3), ([3, 1], 2), ([1, 100, 2], 2),
+            // The first two of eleven are forgotten.
+            ([100, 100, 1, 2, 3, 4, 5, 6, 7, 8, 9], 5),
+        ] as [([Double], Double?)])
+    func `are the median of the last samples`(samples: [Double], median: Double?) {
+        let costs = WorkCosts()
+        for seconds in samples { costs.record(work(.baseStep), seconds: seconds) }
+        #expect(costs.seconds(work(.baseStep)) == median)
+        #expect(costs.seconds(work(.refinerStep)) == nil)
+    }
+
+    @Test func `are kept for a bounded number of kinds, the latest ones`() {
+        let costs = WorkCosts()
+        for index in 0...WorkCosts.workCountMaximum {
+            costs.record(work(.baseStep, width: index), seconds: 1)
+            costs.record(work(.baseStep, width: 0), seconds: 1)
+        }
+        #expect(costs.seconds(work(.baseStep, width: 0)) == 1)
+        #expect(costs.seconds(work(.baseStep, width: 1)) == nil)
+        #expect(costs.seconds(work(.baseStep, width: 2)) == 1)
+    }
+}
+
+private func work(_ kind: Work.Kind, width: Int = 64) -> Work {
+    Work(kind: kind, model: "m", width: width, height: 64, isGuided: true)
+}
