@@ -24,6 +24,7 @@ public struct Event: Equatable, Sendable {
     public struct Queued: Equatable, Sendable {
         /// Jobs ahead of this one; 0 is next.
         public var place: Int
+        /// Until the whole job is done; nil until the costs of its work are known.
         public var etaSeconds: Double?
 
         public init(place: Int, etaSeconds: Double?) {
@@ -44,8 +45,10 @@ public struct Event: Equatable, Sendable {
         public var timestep: Double
         public var sigma: Double
         public var stepSeconds: Double
+        /// Since a lane took the job up.
         public var elapsedSeconds: Double
-        /// Until the whole job is done, weighted by the measured cost of each kind of work.
+        /// Until the whole job is done, weighted by the measured cost of each kind of work; never
+        /// grows, and nil until a step has been measured.
         public var etaSeconds: Double?
         public var imageIndex: Int
         public var imageCount: Int

@@ -1,0 +1,116 @@
+internal import Generation
+internal import Metrics
+
+/// What a running job has done so far, turned into the events that say so.
+///
+/// Text encoding and decoding are told when they begin (`phaseStep` 0 of 1) and when they are done
+/// (1 of 1), since they may take as long as many steps; a step is told when it is done.
+struct JobProgress {
+    private let job: GenerationJob
+    private let plan: GenerationPlan
+    private let costs: WorkCosts
+    private var left: WorkEstimate
+    private var summary = Event.Summary()
+    private var imageIndex = 0
+    /// Finished steps of the current image.
+    private var step = 0
+    /// Until the job is done, as last told: it never grows.
+    private(set) var etaSeconds: Double?
+
+    init(_ job: GenerationJob, _ plan: GenerationPlan, costs: WorkCosts) {
+        self.job = job
+        self.plan = plan
+        self.costs = costs
+        left = WorkEstimate(job, plan)
+    }
+
+    /// Every image is made.
+    var isComplete: Bool { imageIndex == plan.seeds.count }
+
+    func work(_ phase: Phase) -> Work { left.work(phase) }
+
+    /// The phase's next unit is about to run; nil where that is not told.
+    mutating func begin(_ phase: Phase, elapsed: Double) -> Event.Content? {
+        switch phase {
+        case .textEncoding, .imageEncoding, .decoding:
+            progress(phase, phaseStep: 0, phaseSteps: 1, seconds: 0, elapsed: elapsed)
+        case .base, .refiner: nil
+        }
+    }
+
+    mutating func textEncoded(seconds: Double, elapsed: Double) -> [Event.Content] {
+        left.finish(.textEncoding)
+        summary.textEncodingSeconds += seconds
+        return [
+            progress(.textEncoding, phaseStep: 1, phaseSteps: 1, seconds: seconds, elapsed: elapsed)
+        ]
+    }
+
+    /// The progress, and after the last of the base's steps the handoff.
+    mutating func stepped(
+        _ report: StepReport, seconds: Double, elapsed: Double
+    ) -> [Event.Content] {
+        left.finish(report.phase)
+        step = report.step
+        let isBase = report.phase == .base
+        if isBase {
+            summary.baseSteps += 1
+            summary.baseSeconds += seconds
+        } else {
+            summary.refinerSteps += 1
+            summary.refinerSeconds += seconds
+        }
+        var contents = [
+            progress(
+                report.phase, phaseStep: isBase ? step : step - plan.baseSteps,
+                phaseSteps: isBase ? plan.baseSteps : plan.refinerSteps,
+                timestep: report.timestep, sigma: report.sigma, seconds: seconds, elapsed: elapsed)
+        ]
+        if isBase, step == plan.baseSteps, let handoff = plan.handoff {
+            contents.append(
+                .handedOff(
+                    Event.HandedOff(
+                        imageIndex: imageIndex, handoff: handoff,
+                        latentsSHA256: report.handoffLatentsSHA256 ?? [])))
+        }
+        return contents
+    }
+
+    mutating func decoded(seconds: Double, elapsed: Double) -> [Event.Content] {
+        left.finish(.decoding)
+        summary.decodingSeconds += seconds
+        return [
+            progress(.decoding, phaseStep: 1, phaseSteps: 1, seconds: seconds, elapsed: elapsed)
+        ]
+    }
+
+    /// The picture itself; with the summary when it is the last.
+    mutating func image(
+        _ image: DecodedImage, png: [UInt8], elapsed: Double
+    ) -> Event.Content {
+        let index = imageIndex
+        imageIndex += 1
+        step = 0
+        summary.totalSeconds = elapsed
+        return .image(
+            Event.Image(
+                png: png, size: image.size, seed: image.seed, sha256: SHA256.digest(of: png),
+                imageIndex: index, imageCount: plan.seeds.count,
+                summary: isComplete ? summary : nil))
+    }
+
+    private mutating func progress(
+        _ phase: Phase, phaseStep: Int, phaseSteps: Int, timestep: Double = 0, sigma: Double = 0,
+        seconds: Double, elapsed: Double
+    ) -> Event.Content {
+        if let estimate = left.seconds(costs: costs) {
+            etaSeconds = min(estimate, etaSeconds ?? estimate)
+        }
+        return .progress(
+            Event.Progress(
+                phase: phase, step: step, steps: plan.baseSteps + plan.refinerSteps,
+                phaseStep: phaseStep, phaseSteps: phaseSteps, timestep: timestep, sigma: sigma,
+                stepSeconds: seconds, elapsedSeconds: elapsed, etaSeconds: etaSeconds,
+                imageIndex: imageIndex, imageCount: plan.seeds.count))
+    }
+}

@@ -1,0 +1,15 @@
+public import Generation
+
+/// What an observer of a job is told: events in order, and last of all, once, its end.
+public enum JobUpdate: Sendable {
+    case event(Event)
+    /// Success follows the image with the summary. Otherwise CANCELLED, DEADLINE_EXCEEDED,
+    /// UNAVAILABLE when the server stops, or the generator's own error.
+    case ended(Result<Void, GenerationError>)
+}
+
+/// An accepted job, for ``JobScheduler/cancel(_:)``.
+public struct JobHandle: Sendable {
+    public var jobID: String { job.job.requestID }
+    let job: ScheduledJob
+}

@@ -1,0 +1,69 @@
+internal import Generation
+internal import PNGEncoding
+
+/// What a picture's file says about how it was made.
+enum PictureTexts {
+    /// `parameters` in the form that other programs read, then the facts one by one.
+    static func texts(_ job: GenerationJob, _ plan: GenerationPlan, seed: Int64) -> [PNGText] {
+        var texts: [PNGText] = []
+        func add(_ keyword: String, _ text: String?) {
+            if let text { texts.append(PNGText(keyword: keyword, text: text)) }
+        }
+        add("parameters", parameters(job, plan, seed: seed))
+        add("Software", "Refinery")
+        add("Prompt", job.positivePrompt)
+        add("Negative prompt", job.negativePrompt)
+        add("Prompt 2", job.positivePrompt2)
+        add("Negative prompt 2", job.negativePrompt2)
+        add("Model", plan.model)
+        add("Seed", "\(seed)")
+        add("Steps", "\(plan.baseSteps + plan.refinerSteps)")
+        add("Scheduler", plan.scheduler)
+        add("Spacing", plan.spacing)
+        add("CFG scale", "\(job.cfgScale)")
+        if let refiner = job.refiner, let handoff = plan.handoff {
+            add("Refiner", plan.refinerModel)
+            add("Base steps", "\(plan.baseSteps)")
+            add("Refiner steps", "\(plan.refinerSteps)")
+            add("Handoff step", "\(handoff.step)")
+            add("Handoff percentage", "\(handoff.percentage)")
+            add("Handoff timestep", "\(handoff.timestep)")
+            add("Handoff sigma", "\(handoff.sigma)")
+            add("Refiner CFG scale", "\(refiner.cfgScale)")
+            add("Refiner prompt", refiner.positivePrompt)
+            add("Refiner negative prompt", refiner.negativePrompt)
+            add("Aesthetic score", "\(refiner.aestheticScore)")
+            add("Negative aesthetic score", "\(refiner.negativeAestheticScore)")
+        }
+        add("Advice", plan.advice.isEmpty ? nil : plan.advice.joined(separator: "\n"))
+        return texts
+    }
+
+    /// The prompt, the negative prompt on a line of its own, and a last line of `name: value` pairs.
+    private static func parameters(
+        _ job: GenerationJob, _ plan: GenerationPlan, seed: Int64
+    ) -> String {
+        var pairs: [(String, String)] = [
+            ("Steps", "\(plan.baseSteps + plan.refinerSteps)"),
+            ("Sampler", plan.scheduler),
+            ("Schedule type", plan.spacing),
+            ("CFG scale", "\(job.cfgScale)"),
+            ("Seed", "\(seed)"),
+            ("Size", "\(plan.size.width)x\(plan.size.height)"),
+            ("Model", plan.model),
+        ]
+        if let refiner = plan.refinerModel, let handoff = plan.handoff {
+            pairs.append(("Refiner", refiner))
+            pairs.append(("Refiner switch at", "\(handoff.percentage / 100)"))
+        }
+        pairs.append(("Version", "Refinery"))
+        let line = pairs.map { "\($0): \(guarded($1))" }.joined(separator: ", ")
+        let negative = job.negativePrompt.map { "\nNegative prompt: \($0)" } ?? ""
+        return "\(job.positivePrompt)\(negative)\n\(line)"
+    }
+
+    /// In quotes where the value would otherwise be taken for several.
+    private static func guarded(_ value: String) -> String {
+        value.contains(where: { ",:\n\"".contains($0) }) ? value.debugDescription : value
+    }
+}

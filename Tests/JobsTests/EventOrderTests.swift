@@ -1,0 +1,128 @@
+import Foundation
+import Generation
+import Jobs
+import Testing
+
+@Suite struct `A job's events` {
+    @Test func `tell everything in order, for one picture after the other`() throws {
+        let scheduler = JobScheduler(generator: FakeGenerator())
+        defer { scheduler.stop(drain: false) }
+        let recorder = Recorder()
+        let handle = try scheduler.submit(request("j", images: 2), observer: recorder.observe)
+        #expect(handle.jobID == "j")
+        #expect(recorder.waitForEnd() == nil)
+        #expect(recorder.complaints == [])
+        let picture = [
+            "base 1/5 1/3", "base 2/5 2/3", "base 3/5 3/3", "handed off at 4", "refiner 4/5 1/2",
+            "refiner 5/5 2/2", "decoding 5/5 0/1", "decoding 5/5 1/1",
+        ]
+        #expect(
+            recorder.events.map(words)
+                == ["accepted 3+2", "queued 0", "textEncoding 0/5 0/1", "textEncoding 0/5 1/1"]
+                + picture + ["image 1 of 2"] + picture + ["image 2 of 2, summary"])
+        #expect(recorder.events.allSatisfy { $0.jobID == "j" })
+        #expect(
+            recorder.progress.map(\.imageIndex) == [0, 0] + Array(repeating: 0, count: 7)
+                + Array(repeating: 1, count: 7))
+        #expect(recorder.progress.allSatisfy { $0.imageCount == 2 })
+        #expect(recorder.progress[2].timestep == 1000)
+        #expect(recorder.progress[2].sigma == 5)
+        #expect(recorder.images.map(\.seed) == [5, 6])
+    }
+
+    @Test func `know no handoff without a refiner`() throws {
+        let scheduler = JobScheduler(generator: FakeGenerator())
+        defer { scheduler.stop(drain: false) }
+        let recorder = Recorder()
+        try scheduler.submit(request(refined: false), observer: recorder.observe)
+        #expect(recorder.waitForEnd() == nil)
+        #expect(
+            recorder.progress.filter { $0.phase == .base }.map(\.phaseSteps) == [5, 5, 5, 5, 5])
+        #expect(!recorder.events.map(words).contains { $0.hasPrefix("handed off") })
+        #expect(recorder.images.first?.summary?.refinerSteps == 0)
+    }
+
+    @Test func `end with the picture, its digest, its description and the sums`() throws {
+        let clock = FakeClock()
+        let scheduler = JobScheduler(
+            generator: FakeGenerator(hook: { (_, _, phase) throws(GenerationError) in
+                clock.advance(
+                    by: phase == .textEncoding
+                        ? .seconds(1)
+                        : phase == .base
+                            ? .seconds(2)
+                            : phase == .refiner ? .seconds(4) : .seconds(8))
+            }), clock: clock.clock)
+        defer { scheduler.stop(drain: false) }
+        let recorder = Recorder()
+        try scheduler.submit(request(images: 2), observer: recorder.observe)
+        #expect(recorder.waitForEnd() == nil)
+        let last = try #require(recorder.images.last)
+        #expect(recorder.images.first?.summary == nil)
+        #expect(
+            last.summary
+                == Event.Summary(
+                    baseSteps: 6, refinerSteps: 4, textEncodingSeconds: 1, baseSeconds: 12,
+                    refinerSeconds: 16, decodingSeconds: 16, totalSeconds: 45))
+        #expect(last.png.starts(with: [0x89, 0x50, 0x4E, 0x47]))
+        #expect(last.sha256 == SHA256.digest(of: last.png))
+        #expect(last.size == ImageSize(height: 16, width: 8))
+        // The texts are not compressed, so they can be looked for as they are.
+        let file = String(decoding: last.png, as: UTF8.self)
+        for words in [
+            "a red fox\nSteps: 5, Sampler: Euler, Schedule type: leading, CFG scale: 7.0, Seed: 6, "
+                + "Size: 8x16, Model: base, Refiner: refiner, Refiner switch at: 0.6, ",
+            "Handoff step", "Handoff timestep", "997.0", "Handoff sigma", "Few steps.",
+        ] {
+            #expect(file.contains(words), "\(words)")
+        }
+        #expect(recorder.events.allSatisfy { $0.timeMilliseconds == 42 })
+    }
+
+    @Test func `tell the plan and the first place on the thread that submits`() throws {
+        let scheduler = JobScheduler(generator: FakeGenerator())
+        defer { scheduler.stop(drain: false) }
+        let recorder = Recorder()
+        try scheduler.submit(request(), observer: recorder.observe)
+        let here = pthread_self()
+        #expect(recorder.threads.prefix(2).count == 2)
+        #expect(recorder.threads.prefix(2).allSatisfy { pthread_equal($0, here) != 0 })
+        #expect(recorder.waitForEnd() == nil)
+    }
+
+    @Test func `give a time left that never grows and reaches nothing`() throws {
+        let clock = FakeClock()
+        // Steps take longer and longer, so each estimate is too low when made.
+        let scheduler = JobScheduler(
+            generator: FakeGenerator(hook: { (_, unit, _) throws(GenerationError) in
+                clock.advance(by: .seconds(unit))
+            }), clock: clock.clock)
+        defer { scheduler.stop(drain: false) }
+        for round in 0..<2 {
+            let recorder = Recorder()
+            try scheduler.submit(request(images: 3), observer: recorder.observe)
+            #expect(recorder.waitForEnd() == nil)
+            let etas = recorder.progress.map(\.etaSeconds)
+            // Nothing is known before the first step of the first job.
+            #expect(etas.prefix(2).allSatisfy { ($0 == nil) == (round == 0) })
+            let known = etas.compactMap { $0 }
+            #expect(known.count == etas.count - (round == 0 ? 2 : 0))
+            #expect(zip(known, known.dropFirst()).allSatisfy { $0 >= $1 })
+            #expect(known.last == 0)
+            let elapsed = recorder.progress.map(\.elapsedSeconds)
+            #expect(zip(elapsed, elapsed.dropFirst()).allSatisfy { $0 <= $1 })
+        }
+    }
+
+    private func words(_ event: Event) -> String {
+        switch event.content {
+        case .accepted(let plan): "accepted \(plan.baseSteps)+\(plan.refinerSteps)"
+        case .queued(let queued): "queued \(queued.place)"
+        case .progress(let it):
+            "\(it.phase) \(it.step)/\(it.steps) \(it.phaseStep)/\(it.phaseSteps)"
+        case .handedOff(let it): "handed off at \(it.handoff.step)"
+        case .image(let it):
+            "image \(it.imageIndex + 1) of \(it.imageCount)\(it.summary == nil ? "" : ", summary")"
+        }
+    }
+}

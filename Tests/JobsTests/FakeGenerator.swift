@@ -1,0 +1,98 @@
+import Generation
+import Metrics
+
+/// Makes one-coloured pictures out of nothing, with the units of work of the real thing, each of which
+/// a test may watch, hold up or fail.
+struct FakeGenerator: ImageGenerator {
+    /// Called before each unit's work with the job's name, the unit's index in the job and its phase.
+    typealias Hook = @Sendable (String, Int, Phase) throws(GenerationError) -> Void
+
+    var hook: Hook = { (_, _, _) throws(GenerationError) in }
+    var makeRunFailure: GenerationError?
+    var planFailure: GenerationError?
+    /// Units after which the run claims to be at its end.
+    var unitMaximum = Int.max
+    /// Bytes missing from every picture.
+    var missingByteCount = 0
+
+    let models = [
+        Self.model("base", ModelDescription.baseArchitecture, .base),
+        Self.model("refiner", ModelDescription.refinerArchitecture, .refiner),
+    ]
+
+    private static func model(
+        _ id: String, _ architecture: String, _ role: ModelDescription.Role
+    ) -> ModelDescription {
+        ModelDescription(
+            id: id, aliases: [], architecture: architecture, role: role, dtype: "F16", byteCount: 1,
+            parameterCount: 1, defaultSize: ImageSize(height: 16, width: 8), minimumSide: 8,
+            problem: "")
+    }
+
+    func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan {
+        if let planFailure { throw planFailure }
+        var baseSteps = job.steps
+        if case .step(let step)? = job.refiner?.start { baseSteps = step - 1 }
+        let timesteps = (0..<job.steps).map { Double(1000 - $0) }
+        let sigmas = (0...job.steps).map { Double(job.steps - $0) }
+        return GenerationPlan(
+            model: job.model, refinerModel: job.refiner?.model, size: job.size, seeds: job.seeds,
+            scheduler: "Euler", spacing: "leading", timesteps: timesteps, sigmas: sigmas,
+            baseSteps: baseSteps, refinerSteps: job.steps - baseSteps,
+            handoff: job.refiner.map { _ in
+                GenerationPlan.Handoff(
+                    step: baseSteps + 1, percentage: 100 * Double(baseSteps) / Double(job.steps),
+                    timestep: timesteps[baseSteps], sigma: sigmas[baseSteps])
+            }, advice: job.refiner == nil ? [] : ["Few steps."])
+    }
+
+    func makeRun(
+        _ job: GenerationJob, plan: GenerationPlan
+    ) throws(GenerationError) -> any GenerationRun {
+        if let makeRunFailure { throw makeRunFailure }
+        return FakeRun(self, job, plan)
+    }
+}
+
+private final class FakeRun: GenerationRun {
+    private let generator: FakeGenerator
+    private let job: GenerationJob
+    private let plan: GenerationPlan
+    private var unit = 0
+
+    init(_ generator: FakeGenerator, _ job: GenerationJob, _ plan: GenerationPlan) {
+        self.generator = generator
+        self.job = job
+        self.plan = plan
+    }
+
+    var nextPhase: Phase? {
+        if unit >= min(1 + plan.seeds.count * (job.steps + 1), generator.unitMaximum) { return nil }
+        if unit == 0 { return .textEncoding }
+        let index = (unit - 1) % (job.steps + 1)
+        return index == job.steps ? .decoding : index < plan.baseSteps ? .base : .refiner
+    }
+
+    func advance() throws(GenerationError) -> GenerationUpdate {
+        guard let phase = nextPhase else { fatalError("advanced beyond the end") }
+        try generator.hook(job.requestID, unit, phase)
+        let image = (unit - 1) / (job.steps + 1)
+        let index = (unit - 1) % (job.steps + 1)
+        unit += 1
+        switch phase {
+        case .textEncoding, .imageEncoding: return .textEncoded
+        case .base, .refiner:
+            return .step(
+                StepReport(
+                    phase: phase, imageIndex: image, step: index + 1,
+                    timestep: plan.timesteps[index], sigma: plan.sigmas[index],
+                    handoffLatentsSHA256: index + 1 == plan.baseSteps ? [1, 2, 3] : nil))
+        case .decoding:
+            let count = plan.size.width * plan.size.height * 3 - generator.missingByteCount
+            return .image(
+                DecodedImage(
+                    imageIndex: image, size: plan.size, seed: plan.seeds[image],
+                    pixels: [UInt8](repeating: 7, count: count)))
+        }
+    }
+}
