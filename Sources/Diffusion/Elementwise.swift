@@ -21,6 +21,20 @@ extension [Float] {
         combine(1, plus: factor, other.span)
     }
 
+    /// self *= factor.
+    mutating func scale(_ factor: Float) {
+        var values = mutableSpan
+        for i in values.indices {
+            values[i] *= factor
+        }
+    }
+
+    /// self = (latents - sigma * prediction) / alpha: the picture that a noise prediction implies.
+    mutating func setPicture(_ latents: [Float], _ prediction: Span<Float>, at level: NoiseLevel) {
+        copy(latents)
+        combine(1 / level.alpha, plus: -level.sigma / level.alpha, prediction)
+    }
+
     /// self = other, in place.
     mutating func copy(_ other: Span<Float>) {
         precondition(count == other.count)

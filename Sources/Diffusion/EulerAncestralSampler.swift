@@ -10,7 +10,7 @@ public struct EulerAncestralSampler: Sampler {
         history = SamplerHistory(bufferCount: 1, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluationAtStep }
+    public var evaluation: Evaluation? { evaluation(at: step) }
 
     public mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
@@ -20,7 +20,7 @@ public struct EulerAncestralSampler: Sampler {
         latents.add(down - sigma, prediction)
         noise.fill(&history.buffers[0])
         latents.add(up, history.buffers[0])
-        history.step += 1
+        history.finishStage(of: 1)
     }
 }
 

@@ -9,13 +9,13 @@ public struct EulerSampler: Sampler {
         history = SamplerHistory(bufferCount: 0, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluationAtStep }
+    public var evaluation: Evaluation? { evaluation(at: step) }
 
     public mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let sigmas = schedule.sigmas
         latents.add(sigmas[step + 1] - sigmas[step], prediction)
-        history.step += 1
+        history.finishStage(of: 1)
     }
 }

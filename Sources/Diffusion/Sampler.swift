@@ -47,12 +47,11 @@ extension Sampler {
     /// at the handoff. Only between steps.
     public mutating func reset() {
         precondition(isBetweenSteps, "a sampler is reset between whole steps only")
-        history.depth = 0
         history.firstStep = history.step
     }
 
-    /// The evaluation at the start of a step, where most samplers have their only one.
-    var evaluationAtStep: Evaluation? {
+    /// An evaluation at the level where a step starts, or nil past the last.
+    func evaluation(at step: Int) -> Evaluation? {
         guard step < schedule.stepCount else { return nil }
         let sigma = schedule.sigmas[step]
         return Evaluation(
@@ -68,22 +67,4 @@ public struct Evaluation: Equatable, Sendable {
     public let sigma: Float
     /// What the latents are multiplied by for the model.
     public let inputScale: Float
-}
-
-/// What a sampler remembers from call to call: a plain value, to be copied, compared and stored.
-public struct SamplerHistory: Equatable, Sendable {
-    /// Whole steps done.
-    public internal(set) var step = 0
-    /// Evaluations done of the step under way.
-    public internal(set) var stage = 0
-    /// Where this history begins: 0, or the step before which it was reset.
-    public internal(set) var firstStep = 0
-    /// How many earlier predictions are known.
-    public internal(set) var depth = 0
-    /// Earlier predictions, the latents at the start of the step, and scratch, as the sampler needs.
-    public internal(set) var buffers: [[Float]]
-
-    init(bufferCount: Int, latentCount: Int) {
-        buffers = Array(repeating: Array(repeating: 0, count: latentCount), count: bufferCount)
-    }
 }

@@ -1,15 +1,11 @@
 import Diffusion
 
-/// Noise given in advance, one tensor per draw.
+/// Noise given in advance, one tensor per draw; drawing more than there is traps.
 struct ReplayedNoise: NoiseSource {
-    var draws: ArraySlice<[Float]>
+    private var draws: ArraySlice<[Float]>
 
-    /// - Parameter values: `draws` tensors of equal size, one after another.
-    init(_ values: [Float], count: Int) {
-        draws =
-            stride(from: 0, to: values.count, by: count).map {
-                Array(values[$0..<$0 + count])
-            }[...]
+    init(_ draws: [[Float]]) {
+        self.draws = draws[...]
     }
 
     mutating func fill(_ values: inout [Float]) {

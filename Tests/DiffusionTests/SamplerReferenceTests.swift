@@ -10,7 +10,7 @@ import Testing
     func `a whole run gives diffusers' latents after every evaluation`(run: SamplerRun) throws {
         let reference = try SamplerReference(run)
         var sampler = run.makeSampler(latentCount: reference.latentCount)
-        var noise = reference.noise
+        var noise = reference.noise(from: 0)
         var latents = reference.firstLatents.map { $0 * sampler.schedule.initialNoiseSigma }
         for (index, expected) in reference.samples.enumerated() {
             let evaluation = try #require(sampler.evaluation)
@@ -20,8 +20,7 @@ import Testing
                 "input scale \(index)")
             sampler.advance(
                 &latents, prediction: reference.predictions[index], noise: &noise)
-            let distance = relativeL2(latents, expected)
-            #expect(distance < 2e-6, "latents after evaluation \(index)")
+            expectClose(latents, expected, "latents after evaluation \(index)")
         }
         #expect(sampler.evaluation == nil)
         #expect(sampler.step == run.steps)
@@ -33,7 +32,7 @@ import Testing
     ) throws {
         let reference = try SamplerReference(run)
         var sampler = run.makeSampler(latentCount: reference.latentCount)
-        var noise = reference.noise
+        var noise = reference.noise(from: 0)
         var latents = reference.firstLatents.map { $0 * sampler.schedule.initialNoiseSigma }
         let start = reference.samples.count - reference.resetSamples.count
         for prediction in reference.predictions[..<start] {
@@ -42,12 +41,11 @@ import Testing
         try #require(sampler.isBetweenSteps)
         sampler.reset()
         latents = reference.samples[start - 1]
-        noise = reference.noise
+        noise = reference.noise(from: sampler.step)
         for (index, expected) in reference.resetSamples.enumerated() {
             sampler.advance(
                 &latents, prediction: reference.predictions[start + index], noise: &noise)
-            let distance = relativeL2(latents, expected)
-            #expect(distance < 2e-6, "latents after evaluation \(start + index)")
+            expectClose(latents, expected, "latents after evaluation \(start + index)")
         }
         #expect(sampler.evaluation == nil)
     }
@@ -56,7 +54,7 @@ import Testing
     func `a fork goes on as the original does, and leaves it alone`(run: SamplerRun) throws {
         let reference = try SamplerReference(run)
         var original = run.makeSampler(latentCount: reference.latentCount)
-        var noise = reference.noise
+        var noise = reference.noise(from: 0)
         var latents = reference.firstLatents
         for prediction in reference.predictions[..<(reference.predictions.count / 2)] {
             original.advance(&latents, prediction: prediction, noise: &noise)
@@ -75,39 +73,12 @@ import Testing
         #expect(original.history == fork.history)
     }
 
+    private func expectClose(_ actual: [Float], _ expected: [Float], _ what: Comment) {
+        let distance = relativeL2(actual, expected)
+        #expect(distance < 2e-6, what)
+    }
+
     private func expectClose(_ actual: Double, _ expected: Double, _ what: Comment) {
         #expect(abs(actual - expected) <= 1e-6 * abs(expected), what)
-    }
-}
-
-/// The vectors of one run: everything per evaluation of the model.
-struct SamplerReference {
-    let latentCount: Int
-    let firstLatents: [Float]
-    let predictions: [[Float]]
-    let noise: ReplayedNoise
-    let timesteps: [Double]
-    let inputScales: [Float]
-    let samples: [[Float]]
-    /// Of a run whose sampler was made anew before the first of these evaluations.
-    let resetSamples: [[Float]]
-
-    init(_ run: SamplerRun) throws {
-        let file = try ReferenceTensors("schedulers.safetensors")
-        let key = "\(run.name).\(run.steps)"
-        firstLatents = try file.float32("noise")
-        let count = firstLatents.count
-        latentCount = count
-        timesteps = try file.float64("\(key).timesteps")
-        inputScales = try file.float32("\(key).input_scale")
-        samples = Self.rows(try file.float32("\(key).samples"), of: count)
-        resetSamples = Self.rows(try file.float32("\(key).reset_samples"), of: count)
-        predictions = Array(
-            Self.rows(try file.float32("model_outputs"), of: count)[..<samples.count])
-        noise = ReplayedNoise(try file.float32("step_noise"), count: count)
-    }
-
-    private static func rows(_ values: [Float], of count: Int) -> [[Float]] {
-        stride(from: 0, to: values.count, by: count).map { Array(values[$0..<$0 + count]) }
     }
 }

@@ -16,6 +16,22 @@ struct SamplerRun: Sendable, CustomTestStringConvertible {
         SamplerRun("euler_karras", .euler, .karras),
         SamplerRun("euler_a", .eulerAncestral, .leading),
         SamplerRun("euler_a_trailing", .eulerAncestral, .trailing),
+        SamplerRun("dpmpp_2m", .dpmPlusPlus2M, .leading),
+        SamplerRun("dpmpp_2m_trailing", .dpmPlusPlus2M, .trailing),
+        SamplerRun("dpmpp_2m_karras", .dpmPlusPlus2M, .karras),
+        SamplerRun("dpmpp_2m_sde", .dpmPlusPlus2MSDE, .leading),
+        SamplerRun("dpmpp_2m_sde_karras", .dpmPlusPlus2MSDE, .karras),
+        SamplerRun("dpmpp_sde_karras", .dpmPlusPlusSDE, .karras),
+        SamplerRun("dpmpp_2s_karras", .dpmPlusPlus2S, .karras),
+        SamplerRun("ddim", .ddim, .leading),
+        SamplerRun("ddim_trailing", .ddim, .trailing),
+        SamplerRun("unipc", .uniPC, .leading),
+        SamplerRun("unipc_karras", .uniPC, .karras),
+        SamplerRun("heun", .heun, .leading),
+        SamplerRun("heun_karras", .heun, .karras),
+        SamplerRun("lms", .lms, .leading),
+        SamplerRun("lms_karras", .lms, .karras),
+        SamplerRun("lcm", .lcm, .trailing),
     ]
 
     static func named(_ name: String) -> SamplerRun? { all.first { $0.name == name } }

@@ -1,0 +1,53 @@
+import Glibc
+
+/// DPM-Solver-2's midpoint method (Lu et al. 2022, in Karras' notation): half a step to the geometric
+/// mean of both sigmas, then the whole step along the prediction made there. The last step is Euler's.
+/// Diffusers' KDPM2DiscreteScheduler and KDPM2AncestralDiscreteScheduler.
+public struct KDPM2Sampler: Sampler {
+    public let schedule: Schedule
+    /// The latents at the start of the step, and room for noise.
+    public var history: SamplerHistory
+    private let isAncestral: Bool
+
+    /// - Parameter isAncestral: steps to a lower level, then adds fresh noise up to the schedule's.
+    public init(schedule: Schedule, latentCount: Int, isAncestral: Bool) {
+        self.schedule = schedule
+        self.isAncestral = isAncestral
+        history = SamplerHistory(bufferCount: isAncestral ? 2 : 1, latentCount: latentCount)
+    }
+
+    public var evaluation: Evaluation? {
+        guard history.stage == 1 else { return evaluation(at: step) }
+        let middle = levels.middle
+        return Evaluation(
+            timestep: TrainingNoise.sdxl.timestep(at: Double(middle)), sigma: middle,
+            inputScale: schedule.inputScale(at: middle))
+    }
+
+    public mutating func advance(
+        _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
+    ) {
+        let sigma = schedule.sigmas[step]
+        let (middle, down, up) = levels
+        if history.stage == 0 {
+            history.buffers[0].copy(latents)
+            latents.add(middle - sigma, prediction)
+            history.finishStage(of: middle == 0 ? 1 : 2)
+        } else {
+            latents.copy(history.buffers[0])
+            latents.add(down - sigma, prediction)
+            if isAncestral {
+                noise.fill(&history.buffers[1])
+                latents.add(up, history.buffers[1])
+            }
+            history.finishStage(of: 2)
+        }
+    }
+
+    /// Where the second evaluation of this step is made, where the step goes, and the noise added.
+    private var levels: (middle: Float, down: Float, up: Float) {
+        let (sigma, next) = (schedule.sigmas[step], schedule.sigmas[step + 1])
+        let (down, up) = isAncestral ? ancestralSplit(from: sigma, to: next) : (next, 0)
+        return (expf((logf(sigma) + logf(down)) / 2), down, up)
+    }
+}

@@ -1,0 +1,41 @@
+/// Latent consistency models (Luo et al. 2023, algorithm 3): jump to the predicted picture, add fresh noise
+/// of the next level, repeat; for models distilled to it. Diffusers' LCMScheduler. No noise after the
+/// last step.
+public struct LCMSampler: Sampler {
+    /// sigma_data and the timestep scaling of the boundary condition.
+    private static let dataDeviation: Float = 0.5
+    private static let timestepScaling: Float = 10
+
+    public let schedule: Schedule
+    /// Room for noise.
+    public var history: SamplerHistory
+
+    public init(schedule: Schedule, latentCount: Int) {
+        self.schedule = schedule
+        history = SamplerHistory(bufferCount: 1, latentCount: latentCount)
+    }
+
+    public var evaluation: Evaluation? { evaluation(at: step) }
+
+    public mutating func advance(
+        _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
+    ) {
+        let timestep = Int(schedule.timesteps[step])
+        let table = TrainingNoise.sdxl.alphasCumprod
+        let alpha = table[timestep]
+        let scaled = Self.timestepScaling * Float(timestep)
+        let variance = Self.dataDeviation * Self.dataDeviation
+        let norm = scaled * scaled + variance
+        let fromPicture = scaled / norm.squareRoot() / alpha.squareRoot()
+        latents.combine(
+            variance / norm + fromPicture, plus: -fromPicture * (1 - alpha).squareRoot(),
+            prediction)
+        if step < schedule.stepCount - 1 {
+            let alphaNext = table[Int(schedule.timesteps[step + 1])]
+            noise.fill(&history.buffers[0])
+            latents.combine(
+                alphaNext.squareRoot(), plus: (1 - alphaNext).squareRoot(), history.buffers[0])
+        }
+        history.finishStage(of: 1)
+    }
+}
