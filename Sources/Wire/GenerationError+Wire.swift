@@ -37,7 +37,8 @@ extension GenerationError {
     static func unknownMethod(service: String, name: String) -> Self {
         Self(
             .unimplemented, code: "unknownMethod",
-            "There is no method \(service.cut)/\(name.cut) here. The .proto files list all there are.")
+            "There is no method \(service.cut)/\(name.cut) here. The .proto files list all there are."
+        )
     }
 
     static func messageMissing(_ method: Method) -> Self {

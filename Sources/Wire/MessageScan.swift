@@ -11,13 +11,15 @@ struct MessageScan {
 
     private let message: String
     private var unknownFieldCount = 0
+    /// The fields that lead to the message being read. Names are put together only for an error.
+    private var path: [ProtobufCFieldDescriptor] = []
 
     /// Throws INVALID_ARGUMENT, naming the field where one is to blame.
     static func check(
         _ bytes: UnsafeRawBufferPointer, _ descriptor: UnsafePointer<ProtobufCMessageDescriptor>
     ) throws(GenerationError) {
         var scan = MessageScan(message: String(cString: descriptor.pointee.name))
-        try scan.scan(bytes, descriptor, path: nil)
+        try scan.scan(bytes, descriptor)
     }
 
     private init(message: String) {
@@ -25,42 +27,48 @@ struct MessageScan {
     }
 
     private mutating func scan(
-        _ bytes: UnsafeRawBufferPointer, _ descriptor: UnsafePointer<ProtobufCMessageDescriptor>,
-        path: String?
+        _ bytes: UnsafeRawBufferPointer, _ descriptor: UnsafePointer<ProtobufCMessageDescriptor>
     ) throws(GenerationError) {
         var reader = WireReader(bytes)
         while !reader.isAtEnd {
             guard let (number, wireType) = reader.readTag() else {
-                throw .malformed(message, field: path, "it holds a broken field tag")
+                throw malformed("it holds a broken field tag")
             }
             guard let field = protobuf_c_message_descriptor_get_field(descriptor, number)?.pointee
             else {
-                unknownFieldCount += 1
-                guard unknownFieldCount <= Self.unknownFieldMaximum else {
-                    throw .malformed(
-                        message, field: path,
-                        "it has more than \(Self.unknownFieldMaximum) unknown fields")
-                }
-                guard reader.readValue(wireType) != nil else {
-                    throw .malformed(
-                        message, field: path, "its unknown field \(number) is broken or cut off")
-                }
+                try skipUnknownField(number, wireType, &reader)
                 continue
             }
-            let fieldPath = Self.contractPath(path, String(cString: field.name))
+            path.append(field)
             guard Self.accepts(wireType, field) else {
-                throw .malformed(
-                    message, field: fieldPath, "it has the type of another field on the wire")
+                throw malformed("it has the type of another field on the wire")
             }
-            guard let value = reader.readValue(wireType) else {
-                throw .malformed(message, field: fieldPath, "it is cut off")
-            }
+            guard let value = reader.readValue(wireType) else { throw malformed("it is cut off") }
             if field.type == PROTOBUF_C_TYPE_MESSAGE {
                 let nested = field.descriptor.assumingMemoryBound(
                     to: ProtobufCMessageDescriptor.self)
-                try scan(value, nested, path: fieldPath)
+                try scan(value, nested)
             }
+            path.removeLast()
         }
+    }
+
+    private mutating func skipUnknownField(
+        _ number: UInt32, _ wireType: WireType, _ reader: inout WireReader
+    ) throws(GenerationError) {
+        unknownFieldCount += 1
+        guard unknownFieldCount <= Self.unknownFieldMaximum else {
+            throw malformed("it has more than \(Self.unknownFieldMaximum) unknown fields")
+        }
+        guard reader.readValue(wireType) != nil else {
+            throw malformed("its unknown field \(number) is broken or cut off")
+        }
+    }
+
+    private func malformed(_ problem: String) -> GenerationError {
+        let names = path.map { Self.contractName(String(cString: $0.name)) }
+        return .malformed(
+            message, field: names.isEmpty ? nil : names.joined(separator: "."), problem)
     }
 
     private static func accepts(_ wireType: WireType, _ field: ProtobufCFieldDescriptor) -> Bool {
@@ -75,16 +83,15 @@ struct MessageScan {
         return wireType == own || (wireType == .bytes && field.label == PROTOBUF_C_LABEL_REPEATED)
     }
 
-    /// `refiner` and `start_step` to `refiner.startStep`: the public contract's names.
-    static func contractPath(_ path: String?, _ wireName: String) -> String {
-        let words = wireName.split(separator: "_").map(String.init)
-        let name =
-            switch wireName {
-            case "request_id": "taskUUID"
-            case "cfg_scale": "CFGScale"
-            default: words[0] + words.dropFirst().map(\.capitalised).joined()
-            }
-        return path.map { "\($0).\(name)" } ?? name
+    /// `start_step` to `startStep`: the public contract's names.
+    private static func contractName(_ wireName: String) -> String {
+        switch wireName {
+        case "request_id": return "taskUUID"
+        case "cfg_scale": return "CFGScale"
+        default:
+            let words = wireName.split(separator: "_").map(String.init)
+            return words[0] + words.dropFirst().map(\.capitalised).joined()
+        }
     }
 }
 

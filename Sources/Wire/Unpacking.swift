@@ -31,7 +31,7 @@ func withUnpacked<Message, Result>(
         let name = String(cString: descriptor.pointee.name)
         throw arena.isExhausted
             ? .unpackingLimitReached(name)
-            : .malformed(name, field: nil, "a length or a packed list in it is broken")
+            : .malformed(name, field: nil, "a list in it is broken, or a message is there twice")
     }
     defer { withExtendedLifetime(arena) {} }
     return try body(message.pointee)

@@ -1,0 +1,183 @@
+import Generation
+import Testing
+import Wire
+
+@Suite("Messages")
+struct MessageCodingTests {
+    static func decoded(_ bytes: [UInt8]) throws -> GenerationRequest {
+        guard case .generate(let request) = try CallRequest(.generate, decoding: bytes) else {
+            throw GenerationError(.internal, code: "", "not a GenerateRequest")
+        }
+        return request
+    }
+
+    static let full: GenerationRequest = {
+        var request = Samples.request
+        request.positivePrompt2 = "ein See, 湖, 🏞"
+        request.negativePrompt2 = ""
+        request.numberResults = 3
+        request.originalSize = ImageSize(height: 1, width: 2)
+        request.cropTopLeft = ImagePoint(top: 3, left: 4)
+        request.targetSize = ImageSize(height: 5, width: 6)
+        request.negativeOriginalSize = ImageSize(height: 7, width: 8)
+        request.negativeCropTopLeft = ImagePoint(top: 9, left: 10)
+        request.negativeTargetSize = ImageSize(height: 11, width: 12)
+        request.refiner?.startStep = 0
+        request.refiner?.startTimestep = 0
+        request.refiner?.startSigma = .infinity
+        request.refiner?.cfgScale = -0.0
+        request.refiner?.positivePrompt = "p"
+        request.refiner?.negativePrompt = ""
+        request.refiner?.aestheticScore = 6
+        request.refiner?.negativeAestheticScore = 2.5
+        return request
+    }()
+
+    @Test(arguments: [GenerationRequest(), Samples.request, full])
+    func `a request comes out as it went in`(request: GenerationRequest) throws {
+        let packed = try CallRequest.generate(request).packed()
+        #expect(try CallRequest(.generate, decoding: packed) == .generate(request))
+    }
+
+    @Test func `absent, zero and empty stay apart`() throws {
+        #expect(try Self.decoded([]) == GenerationRequest())
+        let zeros = try Self.decoded(
+            Bytes.text(field: 3, "") + Bytes.varint(field: 7, 0) + Bytes.varint(field: 11, 0)
+                + Bytes.double(field: 12, 0))
+        #expect(zeros.negativePrompt == "")
+        #expect(zeros.width == 0)
+        #expect(zeros.seed == 0)
+        #expect(zeros.cfgScale == 0)
+        #expect(zeros.height == nil)
+    }
+
+    @Test func `numbers out of range pass through, for the job to judge`() throws {
+        let request = try Self.decoded(
+            Bytes.varint(field: 9, 1 << 31) + Bytes.double(field: 12, .nan)
+                + Bytes.varint(field: 7, 65536))
+        #expect(request.steps == 1 << 31)
+        #expect(request.cfgScale?.isNaN == true)
+        #expect(request.width == 65536)
+    }
+
+    static func refiner(_ bytes: [UInt8]) -> [UInt8] { Bytes.bytes(field: 14, bytes) }
+
+    static let refused: [(field: String, code: String, [UInt8])] = [
+        ("positivePrompt", "invalidPositivePrompt", Bytes.bytes(field: 2, [0xC3, 0x28])),
+        ("positivePrompt", "invalidPositivePrompt", Bytes.text(field: 2, "a\0b")),
+        ("negativePrompt", "invalidNegativePrompt", Bytes.bytes(field: 3, [0xFF])),
+        ("taskUUID", "invalidTaskUUID", Bytes.bytes(field: 1, [0xED, 0xA0, 0x80])),
+        ("steps", "invalidSteps", Bytes.text(field: 9, "20")),
+        ("CFGScale", "invalidCFGScale", Bytes.varint(field: 12, 7)),
+        ("width", "invalidWidth", [0x3D, 0, 0, 0, 0]),
+        ("numberResults", "invalidNumberResults", [0x68]),
+        ("refiner", "invalidRefiner", [0x72, 0x05, 0x0A]),
+        (
+            "refiner.startStepPercentage", "invalidRefinerStartStepPercentage",
+            refiner(Bytes.double(field: 3, 80))
+        ),
+        ("refiner.CFGScale", "invalidRefinerCFGScale", refiner(Bytes.text(field: 6, "x"))),
+        ("refiner.positivePrompt", "invalidRefinerPositivePrompt", refiner([0x3A, 0x01, 0xFE])),
+        ("originalSize.height", "invalidOriginalSizeHeight", Bytes.bytes(field: 15, [0x0A, 0x00])),
+    ]
+
+    @Test("what cannot be read is refused by its name in the contract", arguments: refused)
+    func namesTheField(_ field: String, _ code: String, _ bytes: [UInt8]) {
+        let error = #expect(throws: GenerationError.self) { try Self.decoded(bytes) }
+        #expect(error?.status == .invalidArgument)
+        #expect(error?.fields == [field])
+        #expect(error?.code == code)
+        #expect(error?.message.contains(field) == true)
+    }
+
+    @Test(arguments: [(64, true), (65, false)])
+    func `unknown fields are ignored, up to 64`(count: Int, isTaken: Bool) throws {
+        let prompt = Bytes.text(field: 2, "a lake")
+        let unknown = (0..<count).flatMap { Bytes.varint(field: UInt64(1000 + $0), 1) }
+        // Also inside another message.
+        for bytes in [prompt + unknown, prompt + Self.refiner(unknown)] {
+            if isTaken {
+                #expect(try Self.decoded(bytes).positivePrompt == "a lake")
+            } else {
+                #expect(throws: GenerationError.self) { try Self.decoded(bytes) }
+            }
+        }
+    }
+
+    @Test func `a message cut off at any byte is refused or shorter, never a trap`() throws {
+        let whole = try CallRequest.generate(Self.full).packed()
+        for count in 0..<whole.count {
+            let request = try? Self.decoded(Array(whole.prefix(count)))
+            #expect(request != Self.full, "\(count) bytes")
+        }
+    }
+
+    static let replies: [CallReply] =
+        Samples.events.map { .event($0) } + [
+            .event(
+                Samples.event(
+                    9,
+                    .accepted(
+                        GenerationPlan(
+                            model: "", refinerModel: nil, size: ImageSize(height: 8, width: 16),
+                            seeds: [-1, .max, .min], scheduler: "", spacing: "", timesteps: [],
+                            sigmas: [], baseSteps: 0, refinerSteps: 0, handoff: nil,
+                            advice: ["", "ä"])))),
+            .event(Samples.event(0, .queued(Event.Queued(place: 0, etaSeconds: nil)))),
+            .event(Samples.event(.max, .queued(Event.Queued(place: 0, etaSeconds: 0)))),
+            .models([]),
+            .models([
+                ModelDescription(
+                    id: "base", aliases: ["civitai:101055@128078", "b"],
+                    architecture: "SDXL base", role: .base, dtype: "F16", byteCount: 7 << 30,
+                    parameterCount: 2_600_000_000, defaultSize: ImageSize(height: 64, width: 128),
+                    minimumSide: 32, problem: ""),
+                ModelDescription(
+                    id: "x", aliases: [], architecture: "Stable Diffusion 1.x", role: .unusable,
+                    dtype: "", byteCount: 0, parameterCount: 0,
+                    defaultSize: ImageSize(height: 0, width: 0), minimumSide: 0,
+                    problem: "not SDXL"),
+            ]),
+            .info(
+                ServerInfo(
+                    version: "0.1.0", blasCore: "SkylakeX", blasGFLOPS: 157.5, lanes: 1,
+                    threadsPerLane: 2, defaultModel: "base", requestByteLimit: 65536,
+                    queueLimit: 64, sideLimit: 2048, uptimeSeconds: 0.5)),
+            .stats(ServerStats()),
+            .stats(
+                ServerStats(
+                    accepted: 10, finished: 1, failed: 2, cancelled: 3, refused: .max, queued: 3,
+                    running: 1, baseSteps: 100, baseSeconds: 1.5, refinerSteps: 20,
+                    refinerSeconds: 0.25, connections: 7)),
+            .pong([]), .pong(Array(0...255)),
+            .health(.unknown), .health(.serving), .health(.notServing), .health(.serviceUnknown),
+        ]
+
+    @Test("a reply comes out as it went in", arguments: replies)
+    func replyRoundTrip(_ reply: CallReply) throws {
+        #expect(try CallReply(reply.method, decoding: reply.packed()) == reply)
+    }
+
+    static let requests: [CallRequest] = [
+        .listModels, .getInfo, .getStats, .ping([]), .ping([0, 1, 2]),
+        .checkHealth(service: ""), .checkHealth(service: "refinery.v1.Server"),
+    ]
+
+    @Test("a request of every other method comes out as it went in", arguments: requests)
+    func requestRoundTrip(_ request: CallRequest) throws {
+        #expect(try CallRequest(request.method, decoding: request.packed()) == request)
+    }
+
+    @Test(arguments: StatusCode.allCases.filter { $0 != .ok })
+    func `an error crosses the wire whole`(status: StatusCode) throws {
+        for isRetryable in [false, true] {
+            let error = GenerationError(
+                status, code: "invalidX", "what, ä, \n", fields: ["a", "b.c"],
+                retryable: isRetryable)
+            var client = ClientConnectionState()
+            _ = try client.open(.getInfo)
+            client.receive(ServerConnectionState.errorFrame(error, on: 1))
+            #expect(client.nextAction() == .failed(1, error))
+        }
+    }
+}
