@@ -26,6 +26,8 @@ public struct FrameDecoder {
     private var buffer: [UInt8] = []
     private var head = 0
     private var skipCount = 0
+    /// Given out by `next()`.
+    private var frameCount = 0
 
     /// An empty buffer that once held a large frame goes back to the allocator above this.
     private static let idleCapacityMaximum = 4096
@@ -37,8 +39,21 @@ public struct FrameDecoder {
         self.payloadByteLimit = payloadByteLimit
     }
 
-    /// Whether a frame has begun and is not whole yet: what a limit on a frame's time looks at.
-    public var isInsideFrame: Bool { skipCount > 0 || head < buffer.count }
+    /// Which part of which frame is not whole yet: what a limit on a frame's time looks at.
+    public struct Unfinished: Equatable, Sendable {
+        /// Frames that began before it.
+        public var frameIndex: Int
+        /// Whether even the header is not whole.
+        public var isHeader: Bool
+    }
+
+    /// Nil between frames. Meaningful once ``next()`` has said nil.
+    public var unfinished: Unfinished? {
+        if skipCount > 0 { return Unfinished(frameIndex: frameCount - 1, isHeader: false) }
+        guard head < buffer.count else { return nil }
+        return Unfinished(
+            frameIndex: frameCount, isHeader: buffer.count - head < FrameHeader.byteCount)
+    }
 
     /// Bytes held, consumed ones included.
     var bufferedByteCount: Int { buffer.count }
@@ -71,11 +86,13 @@ public struct FrameDecoder {
             let here = min(header.payloadByteCount, buffer.count - payloadStart)
             skipCount = header.payloadByteCount - here
             head = payloadStart + here
+            frameCount += 1
             return .oversized(header)
         }
         let end = payloadStart + header.payloadByteCount
         guard end <= buffer.count else { return nil }
         head = end
+        frameCount += 1
         return .frame(
             Frame(
                 stream: header.stream, type: header.type, flags: header.flags,

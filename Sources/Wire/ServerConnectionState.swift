@@ -89,8 +89,8 @@ public struct ServerConnectionState {
     /// Streams that await an answer or their message.
     public var openStreamCount: Int { streams.count }
 
-    /// Whether a frame has begun and is not whole yet, for a limit on how long that may take.
-    public var isInsideFrame: Bool { decoder.isInsideFrame }
+    /// What has begun to arrive and is not whole yet, for a limit on how long that may take.
+    public var unfinishedFrame: FrameDecoder.Unfinished? { decoder.unfinished }
 
     public func isOpen(_ stream: StreamID) -> Bool { streams[stream] != nil }
 
