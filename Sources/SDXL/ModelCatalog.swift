@@ -137,7 +137,8 @@ extension ModelDescription {
         case .sdxlInpainting, .sdxlEditing, .stableDiffusion1, .stableDiffusion2, .stableDiffusion3,
             .flux, .hiDream, .stableCascade, .pixArt, .diffusionTransformer, .lora, .controlNet,
             .vae, .textEncoder, .unknown:
-            return "it holds \(architecture.name); this server makes pictures with SDXL base and "
+            return
+                "its architecture is \(architecture.name); this server makes pictures with SDXL base and "
                 + "refiner checkpoints"
         }
         let prediction = PredictionType(file)

@@ -216,6 +216,6 @@ extension ModelArchitecture {
     private static func hint(_ file: ModelFile) -> String {
         guard let first = file.tensorNames.first else { return "a file without tensors" }
         let shown = first.unicodeScalars.prefix(80).map { $0.escaped(asASCII: true) }.joined()
-        return "\(file.tensorNames.count) tensors, the first is \"\(shown)\""
+        return "the first of its \(file.tensorNames.count) tensors is \"\(shown)\""
     }
 }

@@ -120,7 +120,7 @@ struct HostileHeaderTests {
         malformed("byte order mark", "\u{FEFF}{}", 0, "expected an object"),
         malformed("second value after the header", "{}{}", 2, "expected the header's end"),
         malformed("zero bytes after the header", "{}\0\0", 2, "expected the header's end"),
-        malformed("header that does not end", "{", 1, "expected a string"),
+        malformed("header that does not end", "{ ", 2, "expected a string"),
         malformed("comma before the end", "{\"__metadata__\":{},}", 19, "expected a string"),
         malformed("key without quotes", "{a:1}", 1, "expected a string"),
         malformed("key without value", "{\"a\"}", 4, "expected a colon"),
@@ -177,14 +177,14 @@ struct HostileHeaderTests {
             "a million braces",
             SafetensorsBytes.file(
                 header: Array(String(repeating: "{\"a\":", count: 200_000).utf8)),
-            .malformedHeader(byte: 11, "the field \"a\" is not of this format"), tensor: "a"),
+            .malformedHeader(byte: 10, "the field \"a\" is not of this format"), tensor: "a"),
         tensor("null for a tensor", "null", 5, "expected an object"),
         tensor("tensor without fields", "{}", 7, "a tensor needs dtype, shape and data_offsets"),
         tensor(
             "tensor without offsets", "{\"dtype\":\"F32\",\"shape\":[0]}", 32,
             "a tensor needs dtype, shape and data_offsets"),
         tensor(
-            "field twice", "{\"shape\":[],\"shape\":[]}", 26, "the field \"shape\" occurs twice"),
+            "field twice", "{\"shape\":[],\"shape\":[]}", 25, "the field \"shape\" occurs twice"),
         tensor("unknown field", "{\"order\":1}", 14, "the field \"order\" is not of this format"),
         tensor("number for an element type", "{\"dtype\":32}", 14, "expected a string"),
         tensor("number for a shape", "{\"shape\":2}", 14, "expected an array"),
@@ -301,6 +301,6 @@ struct HostileHeaderTests {
                     name: "x", bytes: SafetensorsBytes.file(header: "{\"\(name)\":{}}"))
             })
         #expect(error.description.count < 500)
-        #expect(error.description.contains("\\u{001B}[2J\\n\\u{202E}xxx"), "\(error)")
+        #expect(error.description.contains("\"\\u{1B}[2J\\n\\u{202E}xxx"), "\(error)")
     }
 }
