@@ -38,7 +38,8 @@ public struct Event: Equatable, Sendable {
         /// Steps finished of the whole schedule, 0...steps.
         public var step: Int
         public var steps: Int
-        /// Steps finished of this phase.
+        /// Steps finished of this phase. Text encoding and decoding are one step each, told when they
+        /// begin (0) and when they are done (1).
         public var phaseStep: Int
         public var phaseSteps: Int
         /// Of the step just finished; 0 where the phase has none.
@@ -119,6 +120,7 @@ public struct Event: Equatable, Sendable {
         public var baseSeconds: Double
         public var refinerSeconds: Double
         public var decodingSeconds: Double
+        /// From a lane's taking the job up to the last picture, writing the files included.
         public var totalSeconds: Double
 
         public init(

@@ -80,7 +80,8 @@ struct JobTable {
     /// Ends the queued jobs whose deadline has passed: nothing of them is ever run.
     mutating func expire() {
         let now = clock.now()
-        for job in queue where job.deadline.map({ $0 <= now }) ?? false {
+        // From the back, so that none is told a new place first.
+        for job in queue.reversed() where job.deadline.map({ $0 <= now }) ?? false {
             end(job, .failure(.deadlineExceeded))
         }
     }
@@ -101,7 +102,7 @@ struct JobTable {
     mutating func stop(drain: Bool) {
         isStopping = true
         guard !drain else { return }
-        for job in queue + running { interrupt(job, .serverStopping) }
+        for job in (running + queue).reversed() { interrupt(job, .serverStopping) }
     }
 
     /// The jobs with something to tell whose telling falls to the caller.

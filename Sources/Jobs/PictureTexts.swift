@@ -20,20 +20,20 @@ enum PictureTexts {
         add("Steps", "\(plan.baseSteps + plan.refinerSteps)")
         add("Scheduler", plan.scheduler)
         add("Spacing", plan.spacing)
-        add("CFG scale", "\(job.cfgScale)")
+        add("CFG scale", plain(job.cfgScale))
         if let refiner = job.refiner, let handoff = plan.handoff {
             add("Refiner", plan.refinerModel)
             add("Base steps", "\(plan.baseSteps)")
             add("Refiner steps", "\(plan.refinerSteps)")
             add("Handoff step", "\(handoff.step)")
-            add("Handoff percentage", "\(handoff.percentage)")
-            add("Handoff timestep", "\(handoff.timestep)")
-            add("Handoff sigma", "\(handoff.sigma)")
-            add("Refiner CFG scale", "\(refiner.cfgScale)")
+            add("Handoff percentage", plain(handoff.percentage))
+            add("Handoff timestep", plain(handoff.timestep))
+            add("Handoff sigma", plain(handoff.sigma))
+            add("Refiner CFG scale", plain(refiner.cfgScale))
             add("Refiner prompt", refiner.positivePrompt)
             add("Refiner negative prompt", refiner.negativePrompt)
-            add("Aesthetic score", "\(refiner.aestheticScore)")
-            add("Negative aesthetic score", "\(refiner.negativeAestheticScore)")
+            add("Aesthetic score", plain(refiner.aestheticScore))
+            add("Negative aesthetic score", plain(refiner.negativeAestheticScore))
         }
         add("Advice", plan.advice.isEmpty ? nil : plan.advice.joined(separator: "\n"))
         return texts
@@ -47,14 +47,14 @@ enum PictureTexts {
             ("Steps", "\(plan.baseSteps + plan.refinerSteps)"),
             ("Sampler", plan.scheduler),
             ("Schedule type", plan.spacing),
-            ("CFG scale", "\(job.cfgScale)"),
+            ("CFG scale", plain(job.cfgScale)),
             ("Seed", "\(seed)"),
             ("Size", "\(plan.size.width)x\(plan.size.height)"),
             ("Model", plan.model),
         ]
         if let refiner = plan.refinerModel, let handoff = plan.handoff {
             pairs.append(("Refiner", refiner))
-            pairs.append(("Refiner switch at", "\(handoff.percentage / 100)"))
+            pairs.append(("Refiner switch at", plain(handoff.percentage / 100)))
         }
         pairs.append(("Version", "Refinery"))
         let line = pairs.map { "\($0): \(guarded($1))" }.joined(separator: ", ")
@@ -65,5 +65,10 @@ enum PictureTexts {
     /// In quotes where the value would otherwise be taken for several.
     private static func guarded(_ value: String) -> String {
         value.contains(where: { ",:\n\"".contains($0) }) ? value.debugDescription : value
+    }
+
+    /// `7` for 7.0, `2.5` for 2.5.
+    private static func plain(_ number: Double) -> String {
+        Int(exactly: number).map(String.init) ?? String(number)
     }
 }

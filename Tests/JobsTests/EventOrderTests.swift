@@ -70,9 +70,9 @@ import Testing
         // The texts are not compressed, so they can be looked for as they are.
         let file = String(decoding: last.png, as: UTF8.self)
         for words in [
-            "a red fox\nSteps: 5, Sampler: Euler, Schedule type: leading, CFG scale: 7.0, Seed: 6, "
+            "a red fox\nSteps: 5, Sampler: Euler, Schedule type: leading, CFG scale: 7, Seed: 6, "
                 + "Size: 8x16, Model: base, Refiner: refiner, Refiner switch at: 0.6, ",
-            "Handoff step", "Handoff timestep", "997.0", "Handoff sigma", "Few steps.",
+            "Handoff step", "Handoff timestep", "997", "Handoff sigma", "Few steps.",
         ] {
             #expect(file.contains(words), "\(words)")
         }
