@@ -79,6 +79,27 @@ import Testing
         #expect(recorder.events.allSatisfy { $0.timeMilliseconds == 42 })
     }
 
+    @Test func `fit a frame, the largest picture of noise with the longest prompts`() throws {
+        let scheduler = JobScheduler(generator: FakeGenerator(isNoisy: true))
+        defer { scheduler.stop(drain: false) }
+        let longest = String(repeating: "🦊", count: Parameter.promptCharacterMaximum)
+        var asked = request()
+        asked.positivePrompt = longest
+        asked.negativePrompt = longest
+        asked.positivePrompt2 = longest
+        asked.negativePrompt2 = longest
+        asked.refiner?.positivePrompt = longest
+        asked.refiner?.negativePrompt = longest
+        (asked.width, asked.height) = (640, 2048)
+        let recorder = Recorder()
+        try scheduler.submit(asked, observer: recorder.observe)
+        #expect(recorder.waitForEnd() == nil)
+        let png = try #require(recorder.images.first?.png)
+        #expect(png.count > 640 * 2048 * 3)
+        // What an event holds beside the file is far below 4 KiB.
+        #expect(png.count + 4096 < GenerationLimits.frameByteLimit)
+    }
+
     @Test func `tell the plan and the first place on the thread that submits`() throws {
         let scheduler = JobScheduler(generator: FakeGenerator())
         defer { scheduler.stop(drain: false) }

@@ -14,6 +14,8 @@ struct FakeGenerator: ImageGenerator {
     var unitMaximum = Int.max
     /// Bytes missing from every picture.
     var missingByteCount = 0
+    /// Whether pictures are noise, which no encoder can make smaller, and not one colour.
+    var isNoisy = false
 
     let models = [
         Self.model("base", ModelDescription.baseArchitecture, .base),
@@ -92,7 +94,12 @@ private final class FakeRun: GenerationRun {
             return .image(
                 DecodedImage(
                     imageIndex: image, size: plan.size, seed: plan.seeds[image],
-                    pixels: [UInt8](repeating: 7, count: count)))
+                    pixels: generator.isNoisy ? noise(count) : .init(repeating: 7, count: count)))
         }
+    }
+
+    private func noise(_ count: Int) -> [UInt8] {
+        let words = (0..<count / 8 + 1).map { _ in UInt64.random(in: .min ... .max) }
+        return words.withUnsafeBytes { Array($0.prefix(count)) }
     }
 }
