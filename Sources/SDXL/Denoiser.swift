@@ -17,8 +17,8 @@ final class Denoiser {
 
     /// - Parameter noise: the stream of this image's seed; its first draw is the initial latents.
     init(
-        algorithm: SamplerAlgorithm, schedule: Schedule, noise: any NoiseSource, height: Int,
-        width: Int, trace: TraceRecorder?
+        algorithm: SamplerAlgorithm, schedule: Schedule, eta: Double?, noise: any NoiseSource,
+        height: Int, width: Int, trace: TraceRecorder?
     ) {
         let count = Self.channels * height * width
         var noise = noise
@@ -33,7 +33,12 @@ final class Denoiser {
         self.height = height
         self.width = width
         prediction = [Float](repeating: 0, count: count)
-        sampler = algorithm.makeSampler(schedule: schedule, latentCount: count)
+        sampler = algorithm.makeSampler(schedule: schedule, latentCount: count, eta: eta)
+    }
+
+    /// Forgets earlier predictions, as diffusers' second pipeline does at the handoff.
+    func resetHistory() {
+        sampler.reset()
     }
 
     /// Runs one whole step with `unet`.

@@ -46,8 +46,8 @@ extension ExpertPrompt {
     init(base job: GenerationJob) {
         positive = job.positivePrompt
         negative = job.negativePrompt
-        positive2 = Self.nonEmpty(job.positivePrompt2) ?? positive
-        negative2 = Self.nonEmpty(job.negativePrompt2) ?? negative
+        positive2 = job.positivePrompt2 ?? positive
+        negative2 = job.negativePrompt2 ?? negative
         timeIDs =
             Self.ids(job.originalSize ?? job.size) + Self.ids(job.cropTopLeft)
             + Self.ids(job.targetSize ?? job.size)
@@ -74,10 +74,6 @@ extension ExpertPrompt {
             Self.ids(job.negativeOriginalSize ?? original) + Self.ids(job.negativeCropTopLeft)
             + [Float(refiner.negativeAestheticScore)]
         guidanceScale = refiner.cfgScale
-    }
-
-    private static func nonEmpty(_ text: String?) -> String? {
-        text.flatMap { $0.isEmpty ? nil : $0 }
     }
 
     private static func ids(_ size: ImageSize) -> [Float] {

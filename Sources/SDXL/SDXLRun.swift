@@ -17,6 +17,8 @@ final class SDXLRun: GenerationRun {
     private let refiner: (Expert, ExpertPrompt)?
     private let algorithm: SamplerAlgorithm
     private let schedule: Schedule
+    private let eta: Double?
+    private let resetsHistoryAtHandoff: Bool
     private let noise: (_ image: Int) -> any NoiseSource
     private let pool: ComputePool
     private let trace: TraceRecorder?
@@ -26,18 +28,24 @@ final class SDXLRun: GenerationRun {
     private var refinerEncoding: PromptEncoding?
     private var denoiser: Denoiser?
 
-    /// - Parameter noise: each image's own stream, in torch's order of draws.
+    /// - Parameters:
+    ///   - eta: of the samplers that take one; nil is their usual.
+    ///   - resetsHistoryAtHandoff: whether a multistep sampler forgets the base's predictions, as two
+    ///     diffusers pipelines do, or goes on with them.
+    ///   - noise: each image's own stream, in torch's order of draws.
     init(
         plan: GenerationPlan, base: (Expert, ExpertPrompt), refiner: (Expert, ExpertPrompt)?,
-        algorithm: SamplerAlgorithm, schedule: Schedule,
-        noise: @escaping (_ image: Int) -> any NoiseSource, pool: ComputePool,
-        trace: TraceRecorder?
+        algorithm: SamplerAlgorithm, schedule: Schedule, eta: Double? = nil,
+        resetsHistoryAtHandoff: Bool = false, noise: @escaping (_ image: Int) -> any NoiseSource,
+        pool: ComputePool, trace: TraceRecorder?
     ) {
         self.plan = plan
         self.base = base
         self.refiner = refiner
         self.algorithm = algorithm
         self.schedule = schedule
+        self.eta = eta
+        self.resetsHistoryAtHandoff = resetsHistoryAtHandoff
         self.noise = noise
         self.pool = pool
         self.trace = trace
@@ -96,10 +104,13 @@ final class SDXLRun: GenerationRun {
         if index == 0 {
             trace?.beginImage()
             denoiser = Denoiser(
-                algorithm: algorithm, schedule: schedule, noise: noise(image),
+                algorithm: algorithm, schedule: schedule, eta: eta, noise: noise(image),
                 height: plan.size.height / 8, width: plan.size.width / 8, trace: trace)
         }
         guard let denoiser else { preconditionFailure("steps follow in order") }
+        if index == plan.baseSteps, resetsHistoryAtHandoff {
+            denoiser.resetHistory()
+        }
         denoiser.step(expert.unet, prompt, compute, trace: trace, isRefiner: isRefiner)
         let latents = denoiser.latents
         guard latents.allSatisfy(\.isFinite) else {
