@@ -33,7 +33,7 @@ struct FrameDecoderTests {
                 elements += try Self.all(&decoder)
             }
             #expect(elements == Self.frames.map { .frame($0) }, "pieces of \(size)")
-            #expect(!decoder.isInsideFrame)
+            #expect(decoder.unfinished == nil)
         }
     }
 
@@ -63,7 +63,7 @@ struct FrameDecoderTests {
         let piece = [UInt8](repeating: 0xFF, count: 65536)
         var rest = count
         while rest > 0 {
-            #expect(decoder.isInsideFrame)
+            #expect(decoder.unfinished == FrameDecoder.Unfinished(frameIndex: 0, isHeader: false))
             decoder.append(Array(piece.prefix(rest)))
             rest -= min(rest, piece.count)
             #expect(try decoder.next() == nil)
@@ -81,6 +81,21 @@ struct FrameDecoderTests {
         decoder.append(Self.frames[0].encoded() + bytes)
         #expect(try decoder.next() == .frame(Self.frames[0]))
         #expect(throws: FrameDecoder.Fault.notTTRPC(firstByte: bytes[0])) { try decoder.next() }
+    }
+
+    @Test func `what is unfinished is told by frame and part, while it lasts`() throws {
+        var decoder = FrameDecoder()
+        for index in 0..<3 {
+            let bytes = Frame(stream: 1, type: .data, payload: [1, 2]).encoded()
+            for (count, byte) in bytes.enumerated() {
+                decoder.append([byte])
+                let isWhole = count == bytes.count - 1
+                #expect(try decoder.next() != nil || !isWhole)
+                let unfinished = FrameDecoder.Unfinished(
+                    frameIndex: index, isHeader: count < FrameHeader.byteCount - 1)
+                #expect(decoder.unfinished == (isWhole ? nil : unfinished))
+            }
+        }
     }
 
     @Test func `an idle decoder holds little, also after a large frame`() throws {

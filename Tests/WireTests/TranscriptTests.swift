@@ -39,7 +39,7 @@ struct TranscriptTests {
         server.receive(transcript.bytes(fromClient: true))
         #expect(server.written == transcript.bytes(fromClient: false))
         #expect(server.state.openStreamCount == 0)
-        #expect(!server.state.isInsideFrame)
+        #expect(server.state.unfinishedFrame == nil)
     }
 
     @Test("the server answers them as written, split in two at any byte", arguments: cases)
