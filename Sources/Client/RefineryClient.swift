@@ -1,0 +1,133 @@
+public import Generation
+internal import Transport
+public import Wire
+
+/// A client of a Refinery server. Start here; `Proto/PROTOCOL.md` tells what travels.
+///
+///     let client = try RefineryClient("127.0.0.1:7420")
+///     defer { client.close() }
+///     for try await event in client.generate(request) { … }
+///
+/// Connections are made when a call needs one: the short calls share one, each Generate has its own,
+/// since closing it is how a Generate is cancelled. What the server refuses is thrown as a
+/// `GenerationError`, what keeps it from answering as a ``ClientError``. Any task may call.
+public final class RefineryClient: Sendable {
+    public struct Options: Sendable {
+        public var connectTimeout = Duration.seconds(10)
+        /// A call ends with ``ClientError/silent(_:)`` when nothing is heard for this long. A server
+        /// at work says something every 10 seconds.
+        public var silenceLimit = Duration.seconds(60)
+
+        public init() {}
+    }
+
+    private let address: SocketAddress
+    private let options: Options
+    private let loop: EventLoop
+    /// The short calls' connection.
+    private let shared: LoopBound<Shared>
+
+    private final class Shared {
+        var channel: Channel?
+    }
+
+    /// - Parameter address: `127.0.0.1:7420`, `[::1]:7420`, `localhost:7420` or `unix:/path`.
+    /// - Throws: ``ClientError/invalidAddress(_:)``. Nothing is connected yet.
+    public init(_ address: String, options: Options = Options()) throws(ClientError) {
+        do throws(TransportError) {
+            self.address = try SocketAddress(address)
+            loop = try EventLoop(name: "refinery-client")
+        } catch {
+            throw ClientError(connecting: error)
+        }
+        self.options = options
+        shared = LoopBound(Shared(), to: loop)
+    }
+
+    deinit {
+        // Perhaps on the loop's own thread, which cannot wait for itself.
+        let loop = loop
+        Task.detached { loop.stop() }
+    }
+
+    /// Makes pictures. The last event is the `Image` that completes the job.
+    ///
+    /// Ending the iteration or cancelling its task cancels the job. Events wait in memory until they
+    /// are taken; a job has at most 20 pictures.
+    public func generate(_ request: GenerationRequest) -> AsyncThrowingStream<Event, any Error> {
+        replies(to: .generate(request)) { if case .event(let event) = $0 { event } else { nil } }
+    }
+
+    /// Sends `payload` there and back.
+    public func ping(_ payload: [UInt8] = []) async throws -> [UInt8] {
+        try await reply(to: .ping(payload)) {
+            if case .pong(let payload) = $0 { payload } else { nil }
+        }
+    }
+
+    public func serverInfo() async throws -> ServerInfo {
+        try await reply(to: .getInfo) { if case .info(let info) = $0 { info } else { nil } }
+    }
+
+    public func serverStats() async throws -> ServerStats {
+        try await reply(to: .getStats) { if case .stats(let stats) = $0 { stats } else { nil } }
+    }
+
+    public func models() async throws -> [ModelDescription] {
+        try await reply(to: .listModels) {
+            if case .models(let models) = $0 { models } else { nil }
+        }
+    }
+
+    /// - Parameter service: a full service name, or empty for the server as a whole.
+    public func health(of service: String = "") async throws -> HealthStatus {
+        try await reply(to: .checkHealth(service: service)) {
+            if case .health(let status) = $0 { status } else { nil }
+        }
+    }
+
+    /// Closes all connections; calls in progress end with ``ClientError/closed``. Waits a moment for
+    /// the client's thread to end. Further calls are refused.
+    public func close() {
+        loop.stop()
+    }
+
+    /// The one reply of a short call.
+    private func reply<Value: Sendable>(
+        to request: CallRequest, _ value: @escaping @Sendable (CallReply) -> Value?
+    ) async throws -> Value {
+        for try await value in replies(to: request, value) { return value }
+        try Task.checkCancellation()
+        throw ClientError.connectionLost("\(address) has ended the call without a reply")
+    }
+
+    /// Starts a call; ending the iteration stops it.
+    private func replies<Value: Sendable>(
+        to request: CallRequest, _ value: @escaping @Sendable (CallReply) -> Value?
+    ) -> AsyncThrowingStream<Value, any Error> {
+        AsyncThrowingStream { continuation in
+            let call = Call(
+                request, receive: { if let value = value($0) { continuation.yield(value) } },
+                didEnd: { continuation.finish(throwing: $0) })
+            let bound = LoopBound(call, to: loop)
+            // The loop keeps the order of what it is given: the start comes before the stop.
+            let isStarted = loop.submit { [self] in bound.value.start(on: channel(for: request)) }
+            guard isStarted else { return continuation.finish(throwing: ClientError.closed) }
+            // Keeps the client for as long as someone listens.
+            continuation.onTermination = { [self] _ in
+                loop.submit { bound.value.stop() }
+            }
+        }
+    }
+
+    /// Where a call is to run. On the loop's thread.
+    private func channel(for request: CallRequest) -> Channel {
+        if !request.method.isStreaming, let channel = shared.value.channel, !channel.isClosed {
+            return channel
+        }
+        let channel = Channel(
+            to: address, on: loop, options: options, isForOneCall: request.method.isStreaming)
+        if !request.method.isStreaming { shared.value.channel = channel }
+        return channel
+    }
+}
