@@ -1,0 +1,54 @@
+internal import Generation
+internal import Jobs
+internal import Metrics
+internal import Wire
+
+/// The calls that have one reply and need no waiting.
+extension ServerCore {
+    /// Nil for a streaming call.
+    func reply(to request: CallRequest) throws(GenerationError) -> CallReply? {
+        switch request {
+        case .generate: nil
+        case .listModels: .models(generator.models)
+        case .getInfo: .info(info)
+        case .getStats: .stats(stats)
+        case .ping(let payload): .pong(payload)
+        case .checkHealth(let service): .health(try health(of: service))
+        }
+    }
+
+    private func health(of service: String) throws(GenerationError) -> HealthStatus {
+        let services = Set(Method.allCases.map(\.service))
+        guard service.isEmpty || services.contains(service) else {
+            throw GenerationError(
+                .notFound, code: "unknownService",
+                "There is no service \"\(service.loggable())\" here. There are: "
+                    + "\(services.sorted().joined(separator: ", ")); the empty name is the server.",
+                fields: ["service"])
+        }
+        return isStopping ? .notServing : .serving
+    }
+
+    private var info: ServerInfo {
+        let limits = jobs.configuration.limits
+        let firstModel = generator.models.first { $0.role == .base }?.id ?? ""
+        return ServerInfo(
+            version: configuration.version, blasCore: configuration.blasCore,
+            blasGFLOPS: configuration.blasGFLOPS, lanes: jobs.configuration.laneCount,
+            threadsPerLane: configuration.threadsPerLane,
+            defaultModel: limits.defaultModel.isEmpty ? firstModel : limits.defaultModel,
+            requestByteLimit: configuration.wireLimits.requestByteCount,
+            queueLimit: jobs.configuration.queueLimit, sideLimit: limits.sideMaximum,
+            uptimeSeconds: uptime / .seconds(1))
+    }
+
+    private var stats: ServerStats {
+        let counts = jobs.metrics.snapshot
+        return ServerStats(
+            accepted: counts.accepted, finished: counts.finished, failed: counts.failed,
+            cancelled: counts.cancelled, refused: counts.refused, queued: counts.queued,
+            running: counts.running, baseSteps: counts.baseSteps,
+            baseSeconds: counts.baseSeconds, refinerSteps: counts.refinerSteps,
+            refinerSeconds: counts.refinerSeconds, connections: counts.connections)
+    }
+}

@@ -1,0 +1,174 @@
+internal import Generation
+internal import Jobs
+internal import Logging
+internal import Metrics
+internal import Transport
+internal import Wire
+
+/// One connection: its bytes go to Wire's state machine, whose actions are carried out here. Lives
+/// on the loop's thread.
+final class Session: ConnectionHandler {
+    let server: ServerCore
+    private let connection: Connection
+    private var wire: ServerConnectionState
+    private var frameTimer: UnfinishedFrameTimer?
+    /// Calls of Generate that have not ended.
+    private var calls: [StreamID: GenerateCall] = [:]
+    /// From the moment the connection was told to end, whatever may still arrive.
+    private var isEnding = false
+    /// Why we ended it, for the log; the connection knows the other reasons.
+    private var cause: String?
+    private var callCount = 0
+    private let opened = ContinuousClock.now
+
+    init(_ connection: Connection, server: ServerCore) {
+        self.connection = connection
+        self.server = server
+        wire = ServerConnectionState(limits: server.configuration.wireLimits)
+    }
+
+    // MARK: What arrives
+
+    func connection(_ connection: Connection, received bytes: RawSpan) {
+        guard !isEnding else { return }
+        bytes.withUnsafeBytes { wire.receive($0) }
+        while !isEnding, let action = wire.nextAction(at: server.uptime) {
+            switch action {
+            case .call(let call): serve(call)
+            case .refuse(let stream, let error):
+                write(ServerConnectionState.errorFrame(error, on: stream))
+            case .close(let fault): cut("the peer speaks no ttrpc: \(fault)")
+            }
+        }
+        limitUnfinishedFrame()
+    }
+
+    private func limitUnfinishedFrame() {
+        guard !isEnding else { return }
+        let unfinished = wire.unfinishedFrame
+        if frameTimer == nil, unfinished != nil {
+            frameTimer = UnfinishedFrameTimer(on: server.loop)
+        }
+        let configuration = server.configuration
+        let timeout =
+            unfinished?.isHeader == true
+            ? configuration.headerTimeout : configuration.payloadTimeout
+        frameTimer?.update(unfinished, timeout: timeout) { [self] in
+            cut("a frame was not finished within \(timeout)")
+        }
+    }
+
+    private func serve(_ call: ServerConnectionState.Call) {
+        callCount += 1
+        do throws(GenerationError) {
+            if case .generate(let request) = call.request {
+                if server.isStopping {
+                    server.jobs.metrics.jobRefused()
+                    throw GenerationError.serverStopping
+                }
+                calls[call.stream] = try GenerateCall(request, call, session: self)
+            } else if let reply = try server.reply(to: call.request) {
+                write(wire.send(reply, on: call.stream))
+            }
+        } catch {
+            write(wire.fail(call.stream, with: error))
+        }
+    }
+
+    // MARK: What leaves
+
+    /// Whether the peer takes what it is sent; otherwise only what may not be lost should be added.
+    var isWritable: Bool { connection.isWritable }
+
+    /// One event of a call.
+    /// - Returns: false when the call is over because the event does not fit a frame.
+    func send(_ event: Event, on stream: StreamID) -> Bool {
+        write(wire.send(.event(event), on: stream))
+        return isEnding || wire.isOpen(stream)
+    }
+
+    func finish(_ stream: StreamID) {
+        calls[stream] = nil
+        write(wire.finish(stream))
+    }
+
+    func fail(_ stream: StreamID, with error: GenerationError) {
+        calls[stream] = nil
+        write(wire.fail(stream, with: error))
+    }
+
+    private func write(_ frame: [UInt8]?) {
+        guard let frame, !isEnding else { return }
+        connection.write(frame)
+        let limit = server.configuration.outputByteLimit
+        if connection.queuedByteCount > limit {
+            cut("the peer does not read: more than \(limit) bytes wait for it")
+        } else if !connection.isWritable {
+            // Who does not read our answers shall not ask for more.
+            connection.pauseReading()
+        }
+    }
+
+    func connectionBecameWritable(_ connection: Connection) {
+        guard !isEnding else { return }
+        connection.resumeReading()
+        for call in calls.values { call.sendHeldEvent() }
+    }
+
+    // MARK: The end
+
+    func connectionReachedEnd(_ connection: Connection) {
+        // ttrpc knows no half-open connection: who says no more will come waits for nothing.
+        cancelCalls()
+        isEnding = true
+        connection.close()
+    }
+
+    /// The server stops: open calls are told so, then the connection closes.
+    func endForStop() {
+        guard !isEnding else { return }
+        for (stream, call) in calls {
+            call.cancel()
+            write(wire.fail(stream, with: .serverStopping))
+        }
+        calls = [:]
+        isEnding = true
+        connection.close()
+    }
+
+    /// For a peer that breaks the rules: what it was still to get is dropped.
+    private func cut(_ cause: String) {
+        guard !isEnding else { return }
+        self.cause = cause
+        isEnding = true
+        connection.abort()
+    }
+
+    func connection(_ connection: Connection, closedBy reason: Connection.CloseReason) {
+        isEnding = true
+        cancelCalls()
+        frameTimer?.close()
+        server.logger.debug(
+            "connection closed",
+            metadata: [
+                "peer": "\(connection.peer)",
+                "reason": "\(cause ?? String(describing: reason))",
+                "calls": "\(callCount)",
+                "seconds": "\((ContinuousClock.now - opened).seconds)",
+            ])
+        server.sessionDidEnd(self)
+    }
+
+    private func cancelCalls() {
+        let calls = calls.values
+        self.calls = [:]
+        for call in calls { call.cancel() }
+    }
+}
+
+extension GenerationError {
+    static let serverStopping = Self(
+        .unavailable, code: "serverStopping",
+        "The server is stopping and takes no more jobs. Try again in a moment, or ask another one.",
+        retryable: true)
+}
