@@ -109,6 +109,12 @@ let package = Package(
                 "PNGEncoding", "Tensors", "Weights", "Locking", "TestSupport",
                 .product(name: "Logging", package: "swift-log"),
             ]),
+        tests(
+            "CommandTests",
+            [
+                "refinery", "Generation", "Transport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
         tests("TidyTests", []),
     ]
 )

@@ -1,0 +1,76 @@
+import ArgumentParser
+import Generation
+
+struct GenerateCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "generate",
+        abstract: "Makes a picture: on a server, or in this process.",
+        discussion: """
+            A bar shows the steps on a terminal, a line each goes to a pipe, JSON lines with --json.
+
+            EXAMPLES
+              refinery generate "a lighthouse at dawn" --seed 7
+              refinery generate "a lighthouse at dawn" --steps 40 \\
+                --model base --refiner refiner --refiner-start-percentage 80
+              refinery generate --request tasks.json --server 127.0.0.1:7420 --json
+            """)
+
+    @OptionGroup var request: RequestOptions
+    @OptionGroup var source: SourceOptions
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "The PNG file. Several pictures are numbered: picture-1.png and so on.",
+            valueName: "file"))
+    var output = "picture.png"
+
+    @Option(
+        help: ArgumentHelp(
+            "Write every step's numbers to a file, to compare with another run.", valueName: "file")
+    )
+    var trace: String?
+
+    @Flag(help: "Report as JSON, an object a line.")
+    var json = false
+
+    func validate() throws {
+        if trace != nil, source.server != nil {
+            throw ValidationError("--trace is for work in this process: leave --server out.")
+        }
+    }
+
+    func run() async throws {
+        let reading = try request.read()
+        let count = reading.requests.map { $0.numberResults ?? Parameter.Default.numberResults }
+            .reduce(0, +)
+        if trace != nil, reading.requests.count > 1 {
+            throw UsageError("--trace records one request: the file has several.")
+        }
+        let files = try PictureFiles(output: output, count: count)
+        var rendering = makeRendering()
+        for notice in reading.notices {
+            Terminal.write(rendering.text(for: .notice(notice)), to: .output)
+        }
+        let pictures = try await source.open(trace: trace)
+        let run = GenerateRun(source: pictures, rendering: rendering, files: files) {
+            Terminal.write($0, to: .output)
+        }
+        let work = Task {
+            var run = run
+            try await run.make(reading.requests)
+        }
+        let cancel: @Sendable () -> Void = { work.cancel() }
+        try await Interruption.handled(by: cancel) {
+            let result = await work.result
+            try await pictures.close()
+            try result.get()
+        }
+    }
+
+    private func makeRendering() -> any Rendering {
+        if json { return JSONRendering() }
+        guard let width = Terminal.width(of: .output) else { return PlainRendering() }
+        return LiveRendering(width: width, usesColours: Terminal.wantsColours)
+    }
+}

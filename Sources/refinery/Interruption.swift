@@ -1,0 +1,31 @@
+import Dispatch
+import Glibc
+
+/// SIGINT and SIGTERM as an event. The second one ends the process at once.
+enum Interruption {
+    /// Runs `work`; when a signal comes, `action` is called once. Returns what `work` returns.
+    static func handled<Result: Sendable>(
+        by action: @escaping @Sendable () -> Void,
+        during work: () async throws -> Result
+    ) async rethrows -> Result {
+        let sources = [SIGINT, SIGTERM].map { number in
+            // Or the default, the end of the process, would come first.
+            signal(number, SIG_IGN)
+            return DispatchSource.makeSignalSource(signal: number, queue: queue)
+        }
+        nonisolated(unsafe) var count = 0
+        for source in sources {
+            source.setEventHandler {
+                // On one serial queue.
+                count += 1
+                guard count == 1 else { _exit(ExitStatus.interrupted.rawValue) }
+                action()
+            }
+            source.activate()
+        }
+        defer { for source in sources { source.cancel() } }
+        return try await work()
+    }
+
+    private static let queue = DispatchQueue(label: "signals")
+}

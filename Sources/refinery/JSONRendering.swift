@@ -1,0 +1,116 @@
+import Generation
+
+/// An object a line, for programs: `event` names its kind, the other keys are the event's, in camel
+/// case. An image is its file's path and SHA-256.
+struct JSONRendering: Rendering {
+    func text(for report: Report) -> String { Self.object(for: report).text + "\n" }
+
+    func end() -> String { "" }
+
+    private static func object(for report: Report) -> JSONText {
+        switch report {
+        case .notice(let sentence):
+            .object(["event": JSONText("notice"), "message": JSONText(sentence)])
+        case .failed(let error):
+            .object([
+                "event": JSONText("failed"), "status": JSONText(error.status.rawValue),
+                "code": JSONText(error.code), "message": JSONText(error.message),
+                "fields": .array(error.fields.map { JSONText($0) }),
+                "retryable": JSONText(error.retryable),
+            ])
+        case .saved(let event, let image, let path):
+            object(for: event, "image", object(for: image, path: path))
+        case .event(let event):
+            switch event.content {
+            case .accepted(let plan): object(for: event, "accepted", object(for: plan))
+            case .queued(let queued): object(for: event, "queued", object(for: queued))
+            case .progress(let progress): object(for: event, "progress", object(for: progress))
+            case .handedOff(let handedOff): object(for: event, "handedOff", object(for: handedOff))
+            case .image: object(for: event, "image", .object([:]))
+            }
+        }
+    }
+
+    private static func object(for event: Event, _ name: String, _ content: JSONText) -> JSONText {
+        .object([
+            "event": JSONText(name), "jobID": JSONText(event.jobID),
+            "sequence": JSONText(event.sequence),
+            "timeMilliseconds": JSONText(event.timeMilliseconds), name: content,
+        ])
+    }
+
+    private static func object(for plan: GenerationPlan) -> JSONText {
+        .object([
+            "model": JSONText(plan.model), "refinerModel": plan.refinerModel.map { JSONText($0) },
+            "width": JSONText(plan.size.width), "height": JSONText(plan.size.height),
+            "seeds": .array(plan.seeds.map { JSONText($0) }),
+            "scheduler": JSONText(plan.scheduler), "spacing": JSONText(plan.spacing),
+            "timesteps": .array(plan.timesteps.map { JSONText($0) }),
+            "sigmas": .array(plan.sigmas.map { JSONText($0) }),
+            "baseSteps": JSONText(plan.baseSteps), "refinerSteps": JSONText(plan.refinerSteps),
+            "handoff": plan.handoff.map(object(for:)),
+            "advice": .array(plan.advice.map { JSONText($0) }),
+        ])
+    }
+
+    private static func object(for handoff: GenerationPlan.Handoff) -> JSONText {
+        .object([
+            "step": JSONText(handoff.step), "percentage": JSONText(handoff.percentage),
+            "timestep": JSONText(handoff.timestep), "sigma": JSONText(handoff.sigma),
+        ])
+    }
+
+    private static func object(for queued: Event.Queued) -> JSONText {
+        .object([
+            "place": JSONText(queued.place), "etaSeconds": queued.etaSeconds.map { JSONText($0) },
+        ])
+    }
+
+    private static func object(for progress: Event.Progress) -> JSONText {
+        .object([
+            "phase": JSONText(Wording.name(of: progress.phase)),
+            "step": JSONText(progress.step), "steps": JSONText(progress.steps),
+            "phaseStep": JSONText(progress.phaseStep), "phaseSteps": JSONText(progress.phaseSteps),
+            "timestep": JSONText(progress.timestep), "sigma": JSONText(progress.sigma),
+            "stepSeconds": JSONText(progress.stepSeconds),
+            "elapsedSeconds": JSONText(progress.elapsedSeconds),
+            "etaSeconds": progress.etaSeconds.map { JSONText($0) },
+            "imageIndex": JSONText(progress.imageIndex),
+            "imageCount": JSONText(progress.imageCount),
+        ])
+    }
+
+    private static func object(for handedOff: Event.HandedOff) -> JSONText {
+        .object([
+            "imageIndex": JSONText(handedOff.imageIndex),
+            "handoff": object(for: handedOff.handoff),
+            "latentsSHA256": JSONText(hexadecimal(handedOff.latentsSHA256)),
+        ])
+    }
+
+    private static func object(for image: Event.Image, path: String) -> JSONText {
+        .object([
+            "path": JSONText(path), "byteCount": JSONText(image.png.count),
+            "width": JSONText(image.size.width), "height": JSONText(image.size.height),
+            "seed": JSONText(image.seed), "sha256": JSONText(hexadecimal(image.sha256)),
+            "imageIndex": JSONText(image.imageIndex), "imageCount": JSONText(image.imageCount),
+            "summary": image.summary.map(object(for:)),
+        ])
+    }
+
+    private static func object(for summary: Event.Summary) -> JSONText {
+        .object([
+            "baseSteps": JSONText(summary.baseSteps),
+            "refinerSteps": JSONText(summary.refinerSteps),
+            "textEncodingSeconds": JSONText(summary.textEncodingSeconds),
+            "baseSeconds": JSONText(summary.baseSeconds),
+            "refinerSeconds": JSONText(summary.refinerSeconds),
+            "decodingSeconds": JSONText(summary.decodingSeconds),
+            "totalSeconds": JSONText(summary.totalSeconds),
+        ])
+    }
+
+    private static func hexadecimal(_ bytes: [UInt8]) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}

@@ -1,0 +1,16 @@
+import Generation
+
+/// Where pictures are made: a server, or this process. Both report the same events.
+protocol PictureSource: Sendable {
+    /// The events of one request, ended by its last image. When the consuming task is cancelled, or
+    /// the stream dropped, the job is cancelled.
+    ///
+    /// The stream throws ``GenerationError``, and `TransportError` when the server is out of reach.
+    func events(of request: GenerationRequest) async throws -> AsyncThrowingStream<Event, any Error>
+
+    /// In the order to show them.
+    func models() async throws -> [ModelDescription]
+
+    /// Closes connections, ends threads, writes what is still to be written.
+    func close() async throws
+}

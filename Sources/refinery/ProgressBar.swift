@@ -1,0 +1,75 @@
+import Generation
+
+/// The whole schedule as one bar in two colours, a mark where the refiner takes over:
+///
+///     base     ██████████████░░░░░░░│░░░░  step 23/40  ETA 0:12  0.42 s/it  sigma 3.214
+struct ProgressBar: Equatable {
+    var baseSteps: Int
+    var refinerSteps: Int
+    var usesColours: Bool
+
+    static let widest = 40
+    /// A bar with fewer cells than this is left out.
+    static let narrowest = 10
+
+    private static let baseColour = "36"
+    private static let refinerColour = "35"
+
+    /// One line that takes at most `width` columns. In a narrow terminal the least important facts
+    /// go first, then the bar.
+    func line(for progress: Event.Progress, width: Int) -> String {
+        let name = Wording.name(of: progress.phase)
+        let label = name + String(repeating: " ", count: max(0, 8 - name.count))
+        var facts = Wording.facts(of: progress)
+        if progress.imageCount > 1 {
+            let image = "image \(progress.imageIndex + 1)/\(progress.imageCount)"
+            facts.insert(image, at: min(1, facts.count))
+        }
+        while true {
+            let text = facts.map { "  " + $0 }.joined()
+            // The handoff's mark takes a cell too.
+            let room = width - label.count - 2 - text.count
+            if room >= Self.narrowest {
+                let bar = bar(step: progress.step, cells: min(room, Self.widest))
+                return "\(coloured(label, progress.phase)) \(bar)\(text)"
+            }
+            guard facts.count > 1 else { return String((label + text).prefix(max(0, width))) }
+            facts.removeLast()
+        }
+    }
+
+    /// Each expert has cells in proportion to its steps, but at least one. Its last cell is filled
+    /// with its last step.
+    func bar(step: Int, cells: Int) -> String {
+        guard refinerSteps > 0 else {
+            return part(step, of: baseSteps, cells: cells, "█", Self.baseColour)
+        }
+        let steps = baseSteps + refinerSteps
+        let share = (cells * baseSteps + steps / 2) / steps
+        let baseCells = min(max(share, 1), cells - 1)
+        return part(step, of: baseSteps, cells: baseCells, "█", Self.baseColour) + "│"
+            + part(
+                step - baseSteps, of: refinerSteps, cells: cells - baseCells, "▓",
+                Self.refinerColour)
+    }
+
+    private func part(
+        _ step: Int, of steps: Int, cells: Int, _ full: String, _ colour: String
+    ) -> String {
+        let filled = cells * min(max(step, 0), steps) / max(steps, 1)
+        return coloured(String(repeating: full, count: filled), colour)
+            + coloured(String(repeating: "░", count: cells - filled), "2;" + colour)
+    }
+
+    private func coloured(_ text: String, _ phase: Phase) -> String {
+        switch phase {
+        case .base: coloured(text, Self.baseColour)
+        case .refiner: coloured(text, Self.refinerColour)
+        case .textEncoding, .imageEncoding, .decoding: text
+        }
+    }
+
+    private func coloured(_ text: String, _ colour: String) -> String {
+        usesColours && !text.isEmpty ? "\u{1B}[\(colour)m\(text)\u{1B}[0m" : text
+    }
+}

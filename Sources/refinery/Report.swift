@@ -1,0 +1,20 @@
+import Generation
+
+/// Something that `refinery generate` tells its caller.
+enum Report {
+    /// A sentence about the request.
+    case notice(String)
+    /// Any event but an image.
+    case event(Event)
+    /// The image of an event, once its file is written.
+    case saved(Event, Event.Image, path: String)
+    case failed(GenerationError)
+}
+
+/// How reports become text: a pure function of the reports so far.
+protocol Rendering {
+    /// What to write now.
+    mutating func text(for report: Report) -> String
+    /// What to write when no report follows, so that the next line begins in the first column.
+    mutating func end() -> String
+}

@@ -1,0 +1,101 @@
+import ArgumentParser
+import Generation
+import Jobs
+import Logging
+import Server
+import Tensors
+import Transport
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serves pictures to clients.",
+        discussion: """
+            SIGTERM or SIGINT ends it: running jobs are cancelled, what is queued for clients is sent.
+            The second signal ends it at once.
+
+            EXAMPLES
+              refinery serve
+              refinery serve --models ~/models --threads 8
+              refinery serve --listen 127.0.0.1:7420 --listen unix:/run/refinery.sock
+            """)
+
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen, HOST:PORT or unix:PATH; may be repeated. Port 0 is any free one.",
+            valueName: "address"))
+    var listen = ["127.0.0.1:7420"]
+
+    @OptionGroup var engine: EngineOptions
+
+    @Option(help: "Jobs that are worked on at once; each has its own threads.")
+    var lanes = 1
+
+    func validate() throws {
+        guard (1...64).contains(lanes) else {
+            throw ValidationError("--lanes is \(lanes): give 1 to 64.")
+        }
+    }
+
+    func run() async throws {
+        let addresses = try listen.map(loopbackAddress)
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        let (signals, signal) = AsyncStream<Void>.makeStream()
+        let end: @Sendable () -> Void = { signal.finish() }
+        try await Interruption.handled(by: end) {
+            try await serve(at: addresses) { for await _ in signals {} }
+        }
+    }
+
+    /// Until `ended` returns.
+    private func serve(at addresses: [SocketAddress], until ended: () async -> Void) async throws {
+        let logger = Logger(label: "refinery")
+        logger.info("version \(Refinery.version)")
+        let gflops = Calibration.measureGFLOPS()
+        logger.info("BLAS \(Calibration.coreName), \(Wording.fixed(gflops, 0)) GFLOPS per thread")
+
+        let engine = try Engine(engine, lanes: lanes)
+        for model in engine.models { log(model, to: logger) }
+        let jobs = JobScheduler(
+            generator: engine.generator,
+            configuration: JobScheduler.Configuration(laneCount: lanes, limits: engine.limits))
+
+        var configuration = ServerConfiguration(version: Refinery.version)
+        configuration.blasCore = Calibration.coreName
+        configuration.blasGFLOPS = gflops
+        configuration.threadsPerLane = engine.threadsPerLane
+        let server = try RefineryServer(
+            configuration: configuration, jobs: jobs, generator: engine.generator, logger: logger)
+        for address in try await server.start(listeningOn: addresses) {
+            logger.info("listening on \(address)")
+        }
+        logger.info("ready; lanes: \(lanes), threads in each: \(engine.threadsPerLane)")
+
+        await ended()
+        await server.stop()
+        jobs.stop(drain: false)
+        logger.info("stopped")
+    }
+
+    /// Without tokens for clients, whoever reaches the port may use it.
+    private func loopbackAddress(_ text: String) throws -> SocketAddress {
+        let address = try SocketAddress(text)
+        guard address.isLoopback else {
+            throw UsageError(
+                "--listen \(text) can be reached from other machines, and this server cannot yet tell "
+                    + "its clients apart. Listen on 127.0.0.1, [::1] or unix:PATH, and let others in "
+                    + "through a tunnel.")
+        }
+        return address
+    }
+
+    private func log(_ model: ModelDescription, to logger: Logger) {
+        let size = Wording.bytes(Int(model.byteCount))
+        let facts = "\(model.id): \(model.architecture), \(model.dtype), \(size)"
+        if model.problem.isEmpty {
+            logger.info("model \(Wording.printable(facts))")
+        } else {
+            logger.warning("model \(Wording.printable("\(facts); \(model.problem)"))")
+        }
+    }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+
+/// Where to work: on a server, or in this process.
+struct SourceOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The server, HOST:PORT or unix:PATH; without one, this process does the work.",
+            valueName: "address"))
+    var server: String?
+
+    @OptionGroup var engine: EngineOptions
+
+    func validate() throws {
+        if server != nil, engine.models != nil || engine.threads != nil {
+            throw ValidationError(
+                "--models and --threads are for work in this process: the server has its own.")
+        }
+    }
+}
+
+extension SourceOptions {
+    /// - Parameter trace: for work in this process, the file for the numbers of every step.
+    func open(trace: String? = nil) async throws -> any PictureSource {
+        if let server { return try await RemotePictures(address: server) }
+        return try LocalPictures(engine, trace: trace)
+    }
+}
+
+/// What computes the pictures in this process.
+struct EngineOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Folder of .safetensors model files; without one, small built-in models.",
+            valueName: "dir"))
+    var models: String?
+
+    @Option(help: "Threads that compute one step together; all cores by default.")
+    var threads: Int?
+
+    func validate() throws {
+        if let threads, !(1...1024).contains(threads) {
+            throw ValidationError("--threads is \(threads): give 1 to 1024.")
+        }
+    }
+}

@@ -1,0 +1,140 @@
+import Generation
+
+/// The words and numbers that the renderings share.
+enum Wording {
+    // MARK: Reports
+
+    /// What the server, or the generator in this process, is about to do.
+    static func lines(of plan: GenerationPlan) -> [String] {
+        let models = ([plan.model] + [plan.refinerModel].compactMap { $0 }).map(printable)
+        let seeds =
+            plan.seeds.count == 1
+            ? "seed \(plan.seeds[0])"
+            : "\(plan.seeds.count) images from seed \(plan.seeds.first ?? 0)"
+        var lines = [
+            "\(models.joined(separator: " + ")), \(plan.size.width) x \(plan.size.height), "
+                + "\(printable(plan.scheduler)) (\(printable(plan.spacing))), "
+                + "\(steps(plan.baseSteps + plan.refinerSteps)), \(seeds)"
+        ]
+        if let handoff = plan.handoff {
+            lines.append(
+                "base \(steps(plan.baseSteps)), refiner \(plan.refinerSteps) from \(place(of: handoff))"
+            )
+        }
+        return lines + plan.advice.map { "advice: \(printable($0))" }
+    }
+
+    static func line(of handedOff: Event.HandedOff) -> String {
+        "the refiner takes over at \(place(of: handedOff.handoff))"
+    }
+
+    private static func place(of handoff: GenerationPlan.Handoff) -> String {
+        "step \(handoff.step) (\(fixed(handoff.percentage, 1)) %, "
+            + "timestep \(fixed(handoff.timestep, 1)), sigma \(fixed(handoff.sigma, 3)))"
+    }
+
+    static func line(of queued: Event.Queued) -> String {
+        "\(queued.place) ahead in the queue"
+            + (queued.etaSeconds.map { ", ETA \(clock($0))" } ?? "")
+    }
+
+    static func lines(of image: Event.Image, path: String) -> [String] {
+        var lines = [
+            "\(printable(path))  \(image.size.width) x \(image.size.height)  "
+                + "seed \(image.seed)  \(bytes(image.png.count))"
+        ]
+        if let summary = image.summary {
+            var parts = ["text \(seconds(summary.textEncodingSeconds))"]
+            parts.append("base \(steps(summary.baseSteps)) \(seconds(summary.baseSeconds))")
+            if summary.refinerSteps > 0 {
+                parts.append(
+                    "refiner \(steps(summary.refinerSteps)) \(seconds(summary.refinerSeconds))")
+            }
+            parts.append("decoding \(seconds(summary.decodingSeconds))")
+            lines.append(
+                "done in \(seconds(summary.totalSeconds)): \(parts.joined(separator: ", "))")
+        }
+        return lines
+    }
+
+    static func line(of error: GenerationError) -> String {
+        "\(printable(error.message)) [\(printable(error.code))]"
+    }
+
+    static func name(of phase: Phase) -> String {
+        switch phase {
+        case .textEncoding: "text"
+        case .imageEncoding: "image"
+        case .base: "base"
+        case .refiner: "refiner"
+        case .decoding: "decoding"
+        }
+    }
+
+    /// The step, and what is known about its pace, the most important first.
+    static func facts(of progress: Event.Progress) -> [String] {
+        let eta = progress.etaSeconds.map { ["ETA \(clock($0))"] } ?? []
+        switch progress.phase {
+        case .textEncoding, .imageEncoding, .decoding:
+            return eta
+        case .base, .refiner:
+            return ["step \(progress.step)/\(progress.steps)"] + eta
+                + ["\(fixed(progress.stepSeconds, 2)) s/it", "sigma \(fixed(progress.sigma, 3))"]
+        }
+    }
+
+    // MARK: Numbers
+
+    static func steps(_ count: Int) -> String { "\(count) step\(count == 1 ? "" : "s")" }
+
+    /// With that many digits after the point.
+    static func fixed(_ value: Double, _ digits: Int) -> String {
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        guard value.isFinite, abs(value) < 1e15 / scale else { return "\(value)" }
+        let scaled = Int64((abs(value) * scale).rounded())
+        let sign = value < 0 && scaled > 0 ? "-" : ""
+        guard digits > 0 else { return "\(sign)\(scaled)" }
+        let (whole, rest) = scaled.quotientAndRemainder(dividingBy: Int64(scale))
+        let padding = String(repeating: "0", count: digits - "\(rest)".count)
+        return "\(sign)\(whole).\(padding)\(rest)"
+    }
+
+    static func seconds(_ value: Double) -> String { "\(fixed(value, value < 10 ? 2 : 1)) s" }
+
+    /// Minutes and seconds, with hours before them where there are any.
+    static func clock(_ seconds: Double) -> String {
+        guard seconds.isFinite, (0..<1e9).contains(seconds) else { return "-:--" }
+        let total = Int(seconds.rounded(.up))
+        let (hours, minutes) = (total / 3600, total / 60 % 60)
+        let padded = { (number: Int) in number < 10 ? "0\(number)" : "\(number)" }
+        return hours > 0
+            ? "\(hours):\(padded(minutes)):\(padded(total % 60))"
+            : "\(minutes):\(padded(total % 60))"
+    }
+
+    static func bytes(_ count: Int) -> String {
+        switch count {
+        case ..<1000: "\(count) bytes"
+        case ..<1_000_000: "\(fixed(Double(count) / 1e3, 1)) kB"
+        case ..<1_000_000_000: "\(fixed(Double(count) / 1e6, 1)) MB"
+        default: "\(fixed(Double(count) / 1e9, 1)) GB"
+        }
+    }
+
+    // MARK: Safety
+
+    /// Foreign text without what could steer a terminal or begin a new line.
+    static func printable(_ text: String) -> String {
+        var result = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars {
+            switch scalar.properties.generalCategory {
+            case .control, .lineSeparator, .paragraphSeparator, .format:
+                result.append(contentsOf: scalar.escaped(asASCII: true).unicodeScalars)
+            default:
+                result.append(scalar)
+            }
+        }
+        return String(result)
+    }
+}

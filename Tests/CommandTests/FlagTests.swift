@@ -1,0 +1,80 @@
+import ArgumentParser
+import Generation
+import Testing
+import Transport
+
+@testable import refinery
+
+@Suite struct FlagTests {
+    static func request(_ arguments: String...) throws -> GenerationRequest {
+        let command = try #require(
+            try Refinery.parseAsRoot(["generate"] + arguments) as? GenerateCommand)
+        return try #require(try command.request.read().requests.first)
+    }
+
+    @Test func `a flag that is not given leaves its field absent`() throws {
+        var expected = GenerationRequest()
+        expected.positivePrompt = "a cat"
+        #expect(try Self.request("a cat") == expected)
+    }
+
+    @Test func `every flag reaches its field`() throws {
+        var expected = GenerationRequest()
+        expected.positivePrompt = "a cat"
+        expected.negativePrompt = ""
+        expected.model = "base"
+        expected.scheduler = "Euler a"
+        expected.steps = 40
+        expected.seed = 1 << 40
+        expected.cfgScale = 6.5
+        expected.width = 128
+        expected.height = 64
+        expected.numberResults = 2
+        var refiner = GenerationRequest.Refiner()
+        refiner.model = "refiner"
+        refiner.startStepPercentage = 90
+        expected.refiner = refiner
+        #expect(
+            try Self.request(
+                "a cat", "--negative-prompt", "", "--model", "base", "--scheduler", "Euler a",
+                "--steps", "40", "--seed", "1099511627776", "--cfg-scale", "6.5", "--width", "128",
+                "--height", "64", "--count", "2", "--refiner", "refiner",
+                "--refiner-start-percentage", "90") == expected)
+    }
+
+    @Test func `a handoff without a refiner is passed on to be refused by name`() throws {
+        #expect(try Self.request("a cat", "--refiner-start-step", "3").refiner?.startStep == 3)
+    }
+
+    @Test(arguments: [
+        ["generate"], ["generate", "a cat", "--request", "tasks.json"],
+        ["generate", "--request", "tasks.json", "--steps", "3"],
+        ["generate", "a cat", "--steps", "many"], ["generate", "a cat", "--no-such-flag"],
+        ["generate", "a cat", "--server", "localhost:1", "--models", "m"],
+        ["generate", "a cat", "--server", "localhost:1", "--trace", "t"],
+        ["generate", "a cat", "--threads", "0"],
+        ["models", "--server", "localhost:1", "--threads", "2"],
+        ["nonsense"],
+    ])
+    func `bad usage is refused`(arguments: [String]) {
+        #expect(throws: (any Error).self) { try Refinery.parseAsRoot(arguments) }
+    }
+
+    @Test(
+        arguments: [
+            (GenerationError(.invalidArgument, code: "c", "m"), 2),
+            (GenerationError(.notFound, code: "c", "m"), 2),
+            (GenerationError(.failedPrecondition, code: "c", "m"), 2),
+            (GenerationError(.unavailable, code: "c", "m"), 3),
+            (GenerationError(.internal, code: "c", "m"), 4),
+            (GenerationError(.resourceExhausted, code: "c", "m"), 4),
+            (TransportError(.refused, "m"), 3),
+            (TransportError(.invalidAddress, "m"), 2),
+            (UsageError("m"), 2),
+            (FileError("write", "m"), 4),
+            (CancellationError(), 130),
+        ] as [(any Error, Int32)])
+    func `scripts can tell failures apart`(error: any Error, code: Int32) {
+        #expect(ExitStatus(error).rawValue == code)
+    }
+}
