@@ -112,7 +112,7 @@ let package = Package(
         tests(
             "CommandTests",
             [
-                "refinery", "Generation", "Transport",
+                "refinery", "Client", "Generation", "Transport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("TidyTests", []),

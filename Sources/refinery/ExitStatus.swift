@@ -1,4 +1,4 @@
-import ArgumentParser
+import Client
 import Generation
 import Transport
 
@@ -14,11 +14,20 @@ enum ExitStatus: Int32 {
     init(_ error: any Error) {
         switch error {
         case let error as GenerationError: self.init(error.status)
+        case let error as ClientError: self.init(error)
+        // From listening.
         case let error as TransportError:
-            self = error.kind == .invalidAddress ? .badRequest : .unreachable
+            self = error.kind == .invalidAddress ? .badRequest : .failed
         case is CancellationError: self = .interrupted
         case is UsageError: self = .badRequest
         default: self = .failed
+        }
+    }
+
+    private init(_ error: ClientError) {
+        switch error {
+        case .invalidAddress: self = .badRequest
+        case .unreachable, .connectionLost, .silent, .closed: self = .unreachable
         }
     }
 

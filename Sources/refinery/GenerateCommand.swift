@@ -52,7 +52,7 @@ struct GenerateCommand: AsyncParsableCommand {
         for notice in reading.notices {
             Terminal.write(rendering.text(for: .notice(notice)), to: .output)
         }
-        let pictures = try await source.open(trace: trace)
+        let pictures = try source.open(trace: trace)
         let run = GenerateRun(source: pictures, rendering: rendering, files: files) {
             Terminal.write($0, to: .output)
         }

@@ -17,7 +17,7 @@ struct ModelsCommand: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let pictures = try await source.open()
+        let pictures = try source.open()
         let models = try await pictures.models()
         try await pictures.close()
         Terminal.write(json ? ModelList.json(models) : ModelList.text(models), to: .output)

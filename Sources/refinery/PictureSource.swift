@@ -5,7 +5,8 @@ protocol PictureSource: Sendable {
     /// The events of one request, ended by its last image. When the consuming task is cancelled, or
     /// the stream dropped, the job is cancelled.
     ///
-    /// The stream throws ``GenerationError``, and `TransportError` when the server is out of reach.
+    /// Refusals and failures are thrown as `GenerationError`, at once or by the stream; when a server
+    /// is out of reach, the stream throws `ClientError`.
     func events(of request: GenerationRequest) async throws -> AsyncThrowingStream<Event, any Error>
 
     /// In the order to show them.

@@ -1,13 +1,13 @@
 import Client
 import Generation
-import Transport
 
 /// Pictures made by a server.
 struct RemotePictures: PictureSource {
     private let client: RefineryClient
 
-    init(address: String) async throws {
-        client = try await RefineryClient(connectingTo: try SocketAddress(address))
+    /// - Throws: `ClientError` when the address is none. Nothing is connected yet.
+    init(address: String) throws {
+        client = try RefineryClient(address)
     }
 
     func events(of request: GenerationRequest) -> AsyncThrowingStream<Event, any Error> {
@@ -16,5 +16,5 @@ struct RemotePictures: PictureSource {
 
     func models() async throws -> [ModelDescription] { try await client.models() }
 
-    func close() async { await client.close() }
+    func close() { client.close() }
 }

@@ -20,8 +20,8 @@ struct SourceOptions: ParsableArguments {
 
 extension SourceOptions {
     /// - Parameter trace: for work in this process, the file for the numbers of every step.
-    func open(trace: String? = nil) async throws -> any PictureSource {
-        if let server { return try await RemotePictures(address: server) }
+    func open(trace: String? = nil) throws -> any PictureSource {
+        if let server { return try RemotePictures(address: server) }
         return try LocalPictures(engine, trace: trace)
     }
 }

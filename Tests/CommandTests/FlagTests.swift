@@ -1,4 +1,5 @@
 import ArgumentParser
+import Client
 import Generation
 import Testing
 import Transport
@@ -68,7 +69,10 @@ import Transport
             (GenerationError(.unavailable, code: "c", "m"), 3),
             (GenerationError(.internal, code: "c", "m"), 4),
             (GenerationError(.resourceExhausted, code: "c", "m"), 4),
-            (TransportError(.refused, "m"), 3),
+            (ClientError.unreachable("m"), 3),
+            (ClientError.connectionLost("m"), 3),
+            (ClientError.invalidAddress("m"), 2),
+            (TransportError(.addressInUse, "m"), 4),
             (TransportError(.invalidAddress, "m"), 2),
             (UsageError("m"), 2),
             (FileError("write", "m"), 4),
