@@ -49,10 +49,19 @@ public struct TrainingNoise: Sendable {
     /// The timestep of a sigma: linear in log sigma between its neighbours, held to 0...999.
     public func timestep(at sigma: Double) -> Double {
         let logSigma = log(max(sigma, 1e-10))
-        let above = logSigmas.firstIndex { Double($0) > logSigma } ?? logSigmas.count
-        let low = min(max(above - 1, 0), logSigmas.count - 2)
+        let low = lastIndex(atOrBelow: logSigma)
         let span = Double(logSigmas[low] - logSigmas[low + 1])
         let weight = min(max((Double(logSigmas[low]) - logSigma) / span, 0), 1)
         return (1 - weight) * Double(low) + weight * Double(low + 1)
+    }
+
+    /// The last timestep but 999 whose log sigma is at most `logSigma`, or 0.
+    private func lastIndex(atOrBelow logSigma: Double) -> Int {
+        var (low, high) = (0, logSigmas.count - 1)
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if Double(logSigmas[middle]) <= logSigma { low = middle } else { high = middle }
+        }
+        return low
     }
 }

@@ -14,8 +14,15 @@ struct SamplerReference {
     private let run: SamplerRun
     private let draws: [[Float]]
 
+    private static let schedulers = Result { try ReferenceTensors("schedulers.safetensors") }
+    private static let more = Result { try ReferenceTensors("more_schedulers.safetensors") }
+
     init(_ run: SamplerRun) throws {
-        let file = try ReferenceTensors("schedulers.safetensors")
+        let file =
+            switch run.file {
+            case .schedulers: try Self.schedulers.get()
+            case .more: try Self.more.get()
+            }
         let key = "\(run.name).\(run.steps)"
         let firstLatents = try file.float32("noise")
         func rows(_ name: String) throws -> [[Float]] {

@@ -4,7 +4,9 @@ import Testing
 
 /// Every sampler, driven by given predictions as `scripts/make_vectors.py` drove diffusers'.
 @Suite struct SamplerReferenceTests {
-    static let runs = SamplerRun.all.flatMap { run in [4, 10, 20].map { run.of($0) } }
+    static let runs =
+        SamplerRun.all.flatMap { run in [4, 10, 20].map { run.of($0, in: .schedulers) } }
+        + SamplerRun.more.flatMap { run in [5, 16].map { run.of($0, in: .more) } }
 
     @Test(arguments: runs)
     func `a whole run gives diffusers' latents after every evaluation`(run: SamplerRun) throws {
@@ -47,7 +49,8 @@ import Testing
                 &latents, prediction: reference.predictions[start + index], noise: &noise)
             expectClose(latents, expected, "latents after evaluation \(start + index)")
         }
-        #expect(sampler.evaluation == nil)
+        // PNDM takes one evaluation more after a reset, for which the vectors have no room.
+        #expect((sampler.evaluation == nil) == (run.algorithm != .pndm))
     }
 
     @Test(arguments: runs)

@@ -3,10 +3,17 @@ import Testing
 
 /// One sampler on one schedule, and the name of its vectors.
 struct SamplerRun: Sendable, CustomTestStringConvertible {
+    /// Without the steps.
     let name: String
     let algorithm: SamplerAlgorithm
     let spacing: Spacing
+    var eta: Double?
     var steps = 0
+    var file = VectorFile.schedulers
+
+    enum VectorFile {
+        case schedulers, more
+    }
 
     /// Those of `engine.py`.
     static let all = [
@@ -34,6 +41,40 @@ struct SamplerRun: Sendable, CustomTestStringConvertible {
         SamplerRun("lcm", .lcm, .trailing),
     ]
 
+    /// Those of `make_more_schedulers.py`.
+    static let more =
+        family("euler", .euler, [.exponential, .beta])
+        + family("euler_a", .eulerAncestral, [.linspace])
+        + family("heun", .heun, [.trailing, .linspace, .exponential, .beta])
+        + family("lms", .lms, [.trailing, .linspace, .exponential, .beta])
+        + family("kdpm2", .dpm2, Spacing.allCases)
+        + family("kdpm2_a", .dpm2Ancestral, Spacing.allCases)
+        + family("dpmpp_2m", .dpmPlusPlus2M, [.linspace, .exponential, .beta])
+        + family(
+            "dpmpp_2m_sde", .dpmPlusPlus2MSDE, [.trailing, .linspace, .exponential, .beta])
+        + family("dpmpp_3m", .dpmPlusPlus3M, Spacing.allCases)
+        + family("dpmpp_2s", .dpmPlusPlus2S, [.linspace, .exponential, .beta])
+        + family(
+            "dpmpp_sde", .dpmPlusPlusSDE, [.leading, .trailing, .linspace, .exponential, .beta])
+        + family("unipc", .uniPC, [.trailing, .linspace, .exponential, .beta])
+        + family("unipc_3m", .uniPC3M, Spacing.allCases)
+        + family("deis", .deis, [.leading, .trailing, .linspace])
+        + family("ddim_eta1", .ddim, [.leading, .trailing], eta: 1)
+        + family("ddpm", .ddpm, [.leading, .trailing, .linspace])
+        + family("pndm", .pndm, [.leading])
+        + [SamplerRun("tcd", .tcd, .trailing)]
+
+    private static func family(
+        _ name: String, _ algorithm: SamplerAlgorithm, _ spacings: [Spacing], eta: Double? = nil
+    ) -> [SamplerRun] {
+        spacings.map { spacing in
+            let suffix = spacing == .leading ? "" : "_\(spacing)"
+            var run = SamplerRun(name + suffix, algorithm, spacing)
+            run.eta = eta
+            return run
+        }
+    }
+
     static func named(_ name: String) -> SamplerRun? { all.first { $0.name == name } }
 
     init(_ name: String, _ algorithm: SamplerAlgorithm, _ spacing: Spacing) {
@@ -42,9 +83,10 @@ struct SamplerRun: Sendable, CustomTestStringConvertible {
         self.spacing = spacing
     }
 
-    func of(_ steps: Int) -> SamplerRun {
+    func of(_ steps: Int, in file: VectorFile) -> SamplerRun {
         var run = self
         run.steps = steps
+        run.file = file
         return run
     }
 
@@ -52,6 +94,7 @@ struct SamplerRun: Sendable, CustomTestStringConvertible {
 
     func makeSampler(latentCount: Int) -> any Sampler {
         let schedule = algorithm.schedule(stepCount: steps, spacing: spacing)
-        return algorithm.makeSampler(schedule: schedule, latentCount: latentCount)
+        return algorithm.makeSampler(
+            schedule: schedule, latentCount: latentCount, eta: eta)
     }
 }
