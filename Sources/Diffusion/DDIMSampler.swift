@@ -4,12 +4,12 @@ public struct DDIMSampler: Sampler {
     public let schedule: Schedule
     /// Room for noise.
     public var history: SamplerHistory
-    private let eta: Float
+    private let eta: Double
 
     /// - Parameter eta: 0 draws no noise, 1 as much as DDPM.
     public init(schedule: Schedule, latentCount: Int, eta: Double) {
         self.schedule = schedule
-        self.eta = Float(eta)
+        self.eta = eta
         history = SamplerHistory(bufferCount: 1, latentCount: latentCount)
     }
 

@@ -2,7 +2,7 @@
 /// predicted picture, and noise of its variance ("fixed small"). Diffusers' DDPMScheduler.
 public struct DDPMSampler: Sampler {
     /// What the variance is held to from below, as in diffusers.
-    private static let varianceMinimum: Float = 1e-20
+    private static let varianceMinimum = 1e-20
 
     public let schedule: Schedule
     /// Room for noise.

@@ -27,10 +27,10 @@ public struct DEISSampler: Sampler {
             step == schedule.stepCount - 1 && schedule.stepCount < Self.shortRun
         latents.scale(end.alpha / start.alpha)
         if history.depth == 0 || isLastOfShortRun {
-            let growth = expf(end.lambda - start.lambda) - 1
+            let growth = exp(end.lambda - start.lambda) - 1
             latents.add(-end.sigma * growth, prediction)
         } else {
-            let (last, current) = (schedule.sigmas[step - 1], schedule.sigmas[step])
+            let (last, current) = (schedule.sigma(step - 1), schedule.sigma(step))
             latents.add(
                 end.alpha * weight(zeroAt: last, oneAt: current), history.buffers[0])
             latents.add(
@@ -40,12 +40,10 @@ public struct DEISSampler: Sampler {
     }
 
     /// The integral over this step's sigmas of the line in log sigma through 0 and 1 at two of them.
-    private func weight(zeroAt zero: Float, oneAt one: Float) -> Float {
-        func integral(to sigma: Float) -> Double {
-            let (sigma, zero, one) = (Double(sigma), Double(zero), Double(one))
-            return sigma * (log(sigma) - log(zero) - 1) / (log(one) - log(zero))
+    private func weight(zeroAt zero: Double, oneAt one: Double) -> Double {
+        func integral(to sigma: Double) -> Double {
+            sigma * (log(sigma) - log(zero) - 1) / (log(one) - log(zero))
         }
-        return Float(
-            integral(to: schedule.sigmas[step + 1]) - integral(to: schedule.sigmas[step]))
+        return integral(to: schedule.sigma(step + 1)) - integral(to: schedule.sigma(step))
     }
 }

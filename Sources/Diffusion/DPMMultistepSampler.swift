@@ -41,8 +41,8 @@ public struct DPMMultistepSampler: Sampler {
         if isStochastic {
             noise.fill(&history.buffers[order])
             latents.combine(
-                end.sigma / start.sigma * expf(-h),
-                plus: end.sigma * (1 - expf(-2 * h)).squareRoot(), history.buffers[order])
+                end.sigma / start.sigma * exp(-h),
+                plus: end.sigma * (1 - exp(-2 * h)).squareRoot(), history.buffers[order])
         } else {
             latents.scale(end.sigma / start.sigma)
         }
@@ -60,8 +60,8 @@ public struct DPMMultistepSampler: Sampler {
 
     /// What the last predictions count, newest first, for a step of `h` in lambda: the integral over
     /// the step of a constant, and with finite differences of a line or a parabola, through them.
-    private func weights(_ h: Float) -> (newest: Float, second: Float, third: Float) {
-        let decay = expf(isStochastic ? -2 * h : -h) - 1
+    private func weights(_ h: Double) -> (newest: Double, second: Double, third: Double) {
+        let decay = exp(isStochastic ? -2 * h : -h) - 1
         guard currentOrder > 1 else { return (-decay, 0, 0) }
 
         let lambdas = (schedule.level(step).lambda, schedule.level(step - 1).lambda)

@@ -19,15 +19,13 @@ public struct DPMSDESampler: Sampler {
 
     public var evaluation: Evaluation? {
         guard history.stage == 1 else { return evaluation(at: step) }
-        return Evaluation(
-            timestep: TrainingNoise.sdxl.timestep(at: Double(middle)), sigma: middle,
-            inputScale: schedule.inputScale(at: middle))
+        return evaluation(atSigma: middle)
     }
 
     public mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
-        let (sigma, next) = (schedule.sigmas[step], schedule.sigmas[step + 1])
+        let (sigma, next) = (schedule.sigma(step), schedule.sigma(step + 1))
         guard next > 0 else {
             latents.add(next - sigma, prediction)
             history.finishStage(of: 1)
@@ -54,11 +52,11 @@ public struct DPMSDESampler: Sampler {
     }
 
     /// The sigma of the second evaluation.
-    private var middle: Float {
-        expf((logf(schedule.sigmas[step]) + logf(schedule.sigmas[step + 1])) / 2)
+    private var middle: Double {
+        exp((log(schedule.sigma(step)) + log(schedule.sigma(step + 1))) / 2)
     }
 
-    private func split(from sigma: Float, to next: Float) -> (down: Float, up: Float) {
+    private func split(from sigma: Double, to next: Double) -> (down: Double, up: Double) {
         let up = min(next, ancestralSplit(from: sigma, to: next).up)
         return ((next * next - up * up).squareRoot(), up)
     }

@@ -15,7 +15,7 @@ public struct EulerAncestralSampler: Sampler {
     public mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
-        let (sigma, next) = (schedule.sigmas[step], schedule.sigmas[step + 1])
+        let (sigma, next) = (schedule.sigma(step), schedule.sigma(step + 1))
         let (down, up) = ancestralSplit(from: sigma, to: next)
         latents.add(down - sigma, prediction)
         noise.fill(&history.buffers[0])
@@ -26,7 +26,7 @@ public struct EulerAncestralSampler: Sampler {
 
 /// The level to step down to, and the noise to add there, so that the latents end at `next` with as
 /// much fresh noise as the diffusion itself would add between the two levels.
-func ancestralSplit(from sigma: Float, to next: Float) -> (down: Float, up: Float) {
+func ancestralSplit(from sigma: Double, to next: Double) -> (down: Double, up: Double) {
     let (square, nextSquare) = (sigma * sigma, next * next)
     let up = (nextSquare * (square - nextSquare) / square).squareRoot()
     return ((nextSquare - up * up).squareRoot(), up)

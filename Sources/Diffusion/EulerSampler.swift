@@ -14,8 +14,7 @@ public struct EulerSampler: Sampler {
     public mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
-        let sigmas = schedule.sigmas
-        latents.add(sigmas[step + 1] - sigmas[step], prediction)
+        latents.add(schedule.sigma(step + 1) - schedule.sigma(step), prediction)
         history.finishStage(of: 1)
     }
 }

@@ -17,7 +17,7 @@ public struct HeunSampler: Sampler {
     public mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
-        let (sigma, next) = (schedule.sigmas[step], schedule.sigmas[step + 1])
+        let (sigma, next) = (schedule.sigma(step), schedule.sigma(step + 1))
         if history.stage == 0 {
             history.buffers[0].copy(latents)
             history.buffers[1].copy(prediction)

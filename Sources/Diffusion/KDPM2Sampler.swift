@@ -18,16 +18,13 @@ public struct KDPM2Sampler: Sampler {
 
     public var evaluation: Evaluation? {
         guard history.stage == 1 else { return evaluation(at: step) }
-        let middle = levels.middle
-        return Evaluation(
-            timestep: TrainingNoise.sdxl.timestep(at: Double(middle)), sigma: middle,
-            inputScale: schedule.inputScale(at: middle))
+        return evaluation(atSigma: levels.middle)
     }
 
     public mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
-        let sigma = schedule.sigmas[step]
+        let sigma = schedule.sigma(step)
         let (middle, down, up) = levels
         if history.stage == 0 {
             history.buffers[0].copy(latents)
@@ -45,9 +42,9 @@ public struct KDPM2Sampler: Sampler {
     }
 
     /// Where the second evaluation of this step is made, where the step goes, and the noise added.
-    private var levels: (middle: Float, down: Float, up: Float) {
-        let (sigma, next) = (schedule.sigmas[step], schedule.sigmas[step + 1])
+    private var levels: (middle: Double, down: Double, up: Double) {
+        let (sigma, next) = (schedule.sigma(step), schedule.sigma(step + 1))
         let (down, up) = isAncestral ? ancestralSplit(from: sigma, to: next) : (next, 0)
-        return (expf((logf(sigma) + logf(down)) / 2), down, up)
+        return (exp((log(sigma) + log(down)) / 2), down, up)
     }
 }

@@ -3,8 +3,8 @@
 /// last step.
 public struct LCMSampler: Sampler {
     /// sigma_data and the timestep scaling of the boundary condition.
-    private static let dataDeviation: Float = 0.5
-    private static let timestepScaling: Float = 10
+    private static let dataDeviation = 0.5
+    private static let timestepScaling = 10.0
 
     public let schedule: Schedule
     /// Room for noise.
@@ -23,7 +23,7 @@ public struct LCMSampler: Sampler {
         let timestep = Int(schedule.timesteps[step])
         let table = TrainingNoise.sdxl.alphasCumprod
         let alpha = table[timestep]
-        let scaled = Self.timestepScaling * Float(timestep)
+        let scaled = Self.timestepScaling * Double(timestep)
         let variance = Self.dataDeviation * Self.dataDeviation
         let norm = scaled * scaled + variance
         let fromPicture = scaled / norm.squareRoot() / alpha.squareRoot()

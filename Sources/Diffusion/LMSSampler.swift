@@ -32,18 +32,17 @@ public struct LMSSampler: Sampler {
 
     /// The integral over this step of the polynomial that is 1 at the sigma `age` steps ago and 0 at
     /// the other `order - 1`: by Simpson's rule, which is exact for cubics.
-    private func coefficient(age: Int, order: Int) -> Float {
-        let sigmas = schedule.sigmas
+    private func coefficient(age: Int, order: Int) -> Double {
         func basis(_ sigma: Double) -> Double {
             var product = 1.0
             for other in 0..<order where other != age {
-                let root = Double(sigmas[step - other])
-                product *= (sigma - root) / (Double(sigmas[step - age]) - root)
+                let root = schedule.sigma(step - other)
+                product *= (sigma - root) / (schedule.sigma(step - age) - root)
             }
             return product
         }
-        let (start, end) = (Double(sigmas[step]), Double(sigmas[step + 1]))
+        let (start, end) = (schedule.sigma(step), schedule.sigma(step + 1))
         let sum = basis(start) + 4 * basis((start + end) / 2) + basis(end)
-        return Float((end - start) / 6 * sum)
+        return (end - start) / 6 * sum
     }
 }

@@ -6,7 +6,7 @@
 /// middle takes the second evaluation for that of the next step, and stays a step behind; not so here.)
 public struct PNDMSampler: Sampler {
     /// Adams-Bashforth's, newest prediction first, for 1 to 4 known predictions.
-    private static let weights: [[Float]] = [
+    private static let weights: [[Double]] = [
         [1], [3 / 2, -1 / 2], [23 / 12, -16 / 12, 5 / 12], [55 / 24, -59 / 24, 37 / 24, -9 / 24],
     ]
     private static let order = weights.count
@@ -45,7 +45,7 @@ public struct PNDMSampler: Sampler {
     }
 
     /// This step as latents * scale + noise prediction * slope (equation 11).
-    private var transfer: (scale: Float, slope: Float) {
+    private var transfer: (scale: Double, slope: Double) {
         let timestep = Int(schedule.timesteps[step])
         let earlier = timestep - TrainingNoise.timestepCount / schedule.stepCount
         let alpha = TrainingNoise.sdxl.alphasCumprod[timestep]

@@ -53,10 +53,18 @@ extension Sampler {
     /// An evaluation at the level where a step starts, or nil past the last.
     func evaluation(at step: Int) -> Evaluation? {
         guard step < schedule.stepCount else { return nil }
-        let sigma = schedule.sigmas[step]
-        return Evaluation(
-            timestep: schedule.timesteps[step], sigma: sigma,
-            inputScale: schedule.inputScale(at: sigma))
+        return evaluation(timestep: schedule.timesteps[step], sigma: schedule.sigma(step))
+    }
+
+    /// An evaluation between two steps of the schedule.
+    func evaluation(atSigma sigma: Double) -> Evaluation {
+        evaluation(timestep: TrainingNoise.sdxl.timestep(at: sigma), sigma: sigma)
+    }
+
+    private func evaluation(timestep: Double, sigma: Double) -> Evaluation {
+        Evaluation(
+            timestep: timestep, sigma: Float(sigma),
+            inputScale: Float(schedule.inputScale(at: sigma)))
     }
 }
 

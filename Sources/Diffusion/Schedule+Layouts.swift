@@ -42,13 +42,13 @@ extension Schedule {
         }
         if spacing.isOverSigmas {
             sigmas = spacing.sigmas(
-                from: Double(noise.sigmas[noise.sigmas.count - 1]), to: Double(noise.sigmas[0]),
+                from: noise.sigmas[noise.sigmas.count - 1], to: noise.sigmas[0],
                 count: stepCount)
         } else {
             sigmas = timesteps.map(noise.sigma(at:))
         }
         let found = sigmas.map(noise.timestep(at:))
-        let last: Float = endsAtZero ? 0 : noise.sigmas[0]
+        let last = endsAtZero ? 0 : Float(noise.sigmas[0])
         return Schedule(
             spacing: spacing, convention: .variancePreserving,
             timesteps: !spacing.isOverSigmas
@@ -87,7 +87,7 @@ extension Schedule {
         let table = TrainingNoise.sdxl.sigmas
         return Schedule(
             spacing: spacing, convention: .variancePreserving, timesteps: timesteps,
-            sigmas: timesteps.map { table[Int($0)] } + [endsAtZero ? 0 : table[0]],
+            sigmas: timesteps.map { Float(table[Int($0)]) } + [endsAtZero ? 0 : Float(table[0])],
             initialNoiseSigma: 1)
     }
 

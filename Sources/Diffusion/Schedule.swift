@@ -25,7 +25,7 @@ public struct Schedule: Equatable, Sendable {
     }
 
     /// What latents at `sigma` are multiplied by for the model.
-    public func inputScale(at sigma: Float) -> Float {
+    public func inputScale(at sigma: Double) -> Double {
         switch convention {
         case .varianceExploding: 1 / (sigma * sigma + 1).squareRoot()
         case .variancePreserving: 1

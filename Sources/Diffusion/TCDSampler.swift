@@ -24,6 +24,7 @@ public struct TCDSampler: Sampler {
         let table = TrainingNoise.sdxl.alphasCumprod
         let alpha = table[Int(schedule.timesteps[step])]
         let alphaNext = table[Int(next)]
+        // In float32, as in diffusers, so that it rounds down to the same timestep.
         let alphaBeyond = table[Int(Float(1 - eta) * Float(next))]
 
         let scale = (alphaBeyond / alpha).squareRoot()

@@ -5,17 +5,17 @@ import Glibc
 ///
 /// Betas are "scaled linear": the square of an even ramp from sqrt(0.00085) to sqrt(0.012). Sigma is
 /// the ratio of noise to picture, sqrt((1 - a) / a) with a the running product of 1 - beta. The
-/// arithmetic is float32 where diffusers' schedulers use float32, so that the values are theirs.
+/// tables are worked out in float32, as diffusers does, so that its values come out.
 public struct TrainingNoise: Sendable {
     public static let sdxl = TrainingNoise()
 
     public static let timestepCount = 1000
 
     /// The running product of 1 - beta, per timestep: the picture's share of the variance.
-    public let alphasCumprod: [Float]
+    public let alphasCumprod: [Double]
     /// Rising with the timestep, from 0.029 to 14.6.
-    public let sigmas: [Float]
-    private let logSigmas: [Float]
+    public let sigmas: [Double]
+    private let logSigmas: [Double]
 
     private init() {
         let count = Self.timestepCount
@@ -23,18 +23,20 @@ public struct TrainingNoise: Sendable {
         let last = Float(0.012.squareRoot())
         // torch.linspace counts from the nearer end.
         let ramp = (last - first) / Float(count - 1)
+        // torch.cumprod multiplies float32 factors in float64.
         var product = 1.0
-        alphasCumprod = (0..<count).map { timestep in
+        let shares = (0..<count).map { timestep in
             let root =
                 timestep < count / 2
                 ? first + ramp * Float(timestep)
                 : last - ramp * Float(count - 1 - timestep)
-            // torch.cumprod sums up float32 factors in float64.
             product *= Double(1 - root * root)
             return Float(product)
         }
-        sigmas = alphasCumprod.map { ((1 - $0) / $0).squareRoot() }
-        logSigmas = sigmas.map { logf($0) }
+        let ratios = shares.map { ((1 - $0) / $0).squareRoot() }
+        alphasCumprod = shares.map(Double.init)
+        sigmas = ratios.map(Double.init)
+        logSigmas = ratios.map { Double(logf($0)) }
     }
 
     /// The sigma at a timestep that need not be whole: linear between its neighbours, and held to
@@ -42,16 +44,15 @@ public struct TrainingNoise: Sendable {
     public func sigma(at timestep: Double) -> Double {
         let position = min(max(timestep, 0), Double(sigmas.count - 1))
         let low = min(Int(position), sigmas.count - 2)
-        let slope = Double(sigmas[low + 1]) - Double(sigmas[low])
-        return slope * (position - Double(low)) + Double(sigmas[low])
+        return (sigmas[low + 1] - sigmas[low]) * (position - Double(low)) + sigmas[low]
     }
 
     /// The timestep of a sigma: linear in log sigma between its neighbours, held to 0...999.
     public func timestep(at sigma: Double) -> Double {
         let logSigma = log(max(sigma, 1e-10))
         let low = lastIndex(atOrBelow: logSigma)
-        let span = Double(logSigmas[low] - logSigmas[low + 1])
-        let weight = min(max((Double(logSigmas[low]) - logSigma) / span, 0), 1)
+        let span = logSigmas[low + 1] - logSigmas[low]
+        let weight = min(max((logSigma - logSigmas[low]) / span, 0), 1)
         return (1 - weight) * Double(low) + weight * Double(low + 1)
     }
 
@@ -60,7 +61,7 @@ public struct TrainingNoise: Sendable {
         var (low, high) = (0, logSigmas.count - 1)
         while high - low > 1 {
             let middle = (low + high) / 2
-            if Double(logSigmas[middle]) <= logSigma { low = middle } else { high = middle }
+            if logSigmas[middle] <= logSigma { low = middle } else { high = middle }
         }
         return low
     }

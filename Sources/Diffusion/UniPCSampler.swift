@@ -45,7 +45,7 @@ public struct UniPCSampler: Sampler {
         let step = UniPCStep(schedule, from: step - 1, towards: step)
         let order = order(step: self.step - 1, depth: history.depth - 1)
         let (b1, b2, b3) = step.moments
-        var weights: (second: Float, third: Float, fresh: Float) = (0, 0, 0.5)
+        var weights: (second: Double, third: Double, fresh: Double) = (0, 0, 0.5)
         if order == 2 {
             weights.second = (b1 - b2) / (1 - step.ratio(1))
             weights.fresh = b1 - weights.second
@@ -66,7 +66,7 @@ public struct UniPCSampler: Sampler {
     private func predict(_ latents: inout [Float]) {
         let step = UniPCStep(schedule, from: step, towards: step + 1)
         let order = order(step: self.step, depth: history.depth)
-        var weights: (second: Float, third: Float) = (0.5, 0)
+        var weights: (second: Double, third: Double) = (0.5, 0)
         if order == 3 {
             let (r1, r2) = (step.ratio(1), step.ratio(2))
             let (b1, b2, _) = step.moments
@@ -86,9 +86,9 @@ private struct UniPCStep {
     private let first: NoiseLevel
     private let last: NoiseLevel
     /// The step in lambda.
-    private let h: Float
+    private let h: Double
     /// exp(-h) - 1, which is also B(h).
-    private let decay: Float
+    private let decay: Double
 
     init(_ schedule: Schedule, from start: Int, towards end: Int) {
         self.schedule = schedule
@@ -96,17 +96,17 @@ private struct UniPCStep {
         first = schedule.level(start)
         last = schedule.level(end)
         h = last.lambda - first.lambda
-        decay = expm1f(-h)
+        decay = expm1(-h)
     }
 
     /// What differences of pictures are multiplied by: -alpha B(h).
-    var slope: Float { -last.alpha * decay }
+    var slope: Double { -last.alpha * decay }
 
     /// How far before the start the `age`-th earlier picture was, in steps; negative.
-    func ratio(_ age: Int) -> Float { (schedule.level(start - age).lambda - first.lambda) / h }
+    func ratio(_ age: Int) -> Double { (schedule.level(start - age).lambda - first.lambda) / h }
 
     /// The vector b of the order conditions (equation 8).
-    var moments: (Float, Float, Float) {
+    var moments: (Double, Double, Double) {
         let phi2 = decay / -h - 1
         let phi3 = phi2 / -h - 0.5
         let phi4 = phi3 / -h - 1 / 6
@@ -116,7 +116,7 @@ private struct UniPCStep {
     /// The step of first order from `origin`, and the differences of earlier pictures to the newest.
     func apply(
         _ latents: inout [Float], from origin: [Float], pictures: [[Float]], order: Int,
-        second: Float, third: Float
+        second: Double, third: Double
     ) {
         latents.copy(origin)
         latents.combine(last.sigma / first.sigma, plus: slope, pictures[0])
@@ -125,7 +125,7 @@ private struct UniPCStep {
     }
 
     private func addDifference(
-        _ latents: inout [Float], _ weight: Float, _ earlier: [Float], _ newest: [Float]
+        _ latents: inout [Float], _ weight: Double, _ earlier: [Float], _ newest: [Float]
     ) {
         latents.add(slope * weight, earlier)
         latents.add(-slope * weight, newest)

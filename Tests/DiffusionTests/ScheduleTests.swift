@@ -93,7 +93,7 @@ import Testing
         #expect(noise.timestep(at: 0) == 0)
         #expect(noise.timestep(at: 1000) == 999)
         #expect(noise.sigma(at: -1) == noise.sigma(at: 0))
-        #expect(noise.sigma(at: 2000) == Double(noise.sigmas[999]))
+        #expect(noise.sigma(at: 2000) == noise.sigmas[999])
     }
 
     private func expectClose(_ actual: [Double], _ expected: [Double]) {
