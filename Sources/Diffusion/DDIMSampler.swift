@@ -1,21 +1,21 @@
 /// DDIM (Song et al. 2020, equation 12): towards the predicted picture, and back up with a mixture of the
 /// predicted and, with eta above 0, fresh noise. Diffusers' DDIMScheduler.
-public struct DDIMSampler: Sampler {
-    public let schedule: Schedule
+struct DDIMSampler: Sampler {
+    let schedule: Schedule
     /// Room for noise.
-    public var history: SamplerHistory
+    var history: SamplerHistory
     private let eta: Double
 
     /// - Parameter eta: 0 draws no noise, 1 as much as DDPM.
-    public init(schedule: Schedule, latentCount: Int, eta: Double) {
+    init(schedule: Schedule, latentCount: Int, eta: Double) {
         self.schedule = schedule
         self.eta = eta
         history = SamplerHistory(bufferCount: 1, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluation(at: step) }
+    var evaluation: Evaluation? { evaluation(at: step) }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let timestep = Int(schedule.timesteps[step])

@@ -1,22 +1,22 @@
 /// DDPM (Ho et al. 2020, equations 6 and 7): the mean of the posterior between the latents and the
 /// predicted picture, and noise of its variance ("fixed small"). Diffusers' DDPMScheduler.
-public struct DDPMSampler: Sampler {
+struct DDPMSampler: Sampler {
     /// What the variance is held to from below, as in diffusers.
     private static let varianceMinimum = 1e-20
 
-    public let schedule: Schedule
+    let schedule: Schedule
     /// Room for noise.
-    public var history: SamplerHistory
+    var history: SamplerHistory
 
-    public init(schedule: Schedule, latentCount: Int) {
+    init(schedule: Schedule, latentCount: Int) {
         self.schedule = schedule
         history = SamplerHistory(bufferCount: 1, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluation(at: step) }
+    var evaluation: Evaluation? { evaluation(at: step) }
 
     /// Draws at every step but one at timestep 0.
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let timestep = Int(schedule.timesteps[step])

@@ -3,21 +3,21 @@ import Glibc
 /// DEIS (Zhang and Chen 2022) of second order, in log rho: the noise prediction is continued as a line
 /// over the logarithm of sigma. Diffusers' DEISMultistepScheduler. The first step after a start or reset
 /// is of first order, and in runs of fewer than 15 steps the last one too.
-public struct DEISSampler: Sampler {
+struct DEISSampler: Sampler {
     private static let shortRun = 15
 
-    public let schedule: Schedule
+    let schedule: Schedule
     /// The last two noise predictions, newest first.
-    public var history: SamplerHistory
+    var history: SamplerHistory
 
-    public init(schedule: Schedule, latentCount: Int) {
+    init(schedule: Schedule, latentCount: Int) {
         self.schedule = schedule
         history = SamplerHistory(bufferCount: 2, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluation(at: step) }
+    var evaluation: Evaluation? { evaluation(at: step) }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let (start, end) = (schedule.level(step), schedule.level(step + 1))

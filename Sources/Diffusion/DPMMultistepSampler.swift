@@ -7,19 +7,19 @@ import Glibc
 /// The first step after a start or reset is of first order, the second at most of second. The last step
 /// is of first order, and in runs of fewer than 15 steps the last but one at most of second: later,
 /// larger steps near zero noise would overshoot.
-public struct DPMMultistepSampler: Sampler {
+struct DPMMultistepSampler: Sampler {
     private static let shortRun = 15
 
-    public let schedule: Schedule
+    let schedule: Schedule
     /// The last predictions of the picture, newest first; then room for noise.
-    public var history: SamplerHistory
+    var history: SamplerHistory
     private let order: Int
     private let isStochastic: Bool
 
     /// - Parameters:
     ///   - order: 2 or 3; 2 when stochastic.
     ///   - isStochastic: draws noise at every step, the last one too.
-    public init(schedule: Schedule, latentCount: Int, order: Int, isStochastic: Bool) {
+    init(schedule: Schedule, latentCount: Int, order: Int, isStochastic: Bool) {
         precondition(order == 2 || order == 3 && !isStochastic)
         self.schedule = schedule
         self.order = order
@@ -27,9 +27,9 @@ public struct DPMMultistepSampler: Sampler {
         history = SamplerHistory(bufferCount: order + 1, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluation(at: step) }
+    var evaluation: Evaluation? { evaluation(at: step) }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let (start, end) = (schedule.level(step), schedule.level(step + 1))

@@ -7,22 +7,22 @@ import Glibc
 /// The noise of the first half and that of the whole step are increments of one Brownian path over
 /// sigma: the second contains the first. Diffusers reads them from a tree with a seed of its own; here
 /// they come from the generation's noise source, two draws per step.
-public struct DPMSDESampler: Sampler {
-    public let schedule: Schedule
+struct DPMSDESampler: Sampler {
+    let schedule: Schedule
     /// The latents at the start of the step, the noise of its first half, and room for more noise.
-    public var history: SamplerHistory
+    var history: SamplerHistory
 
-    public init(schedule: Schedule, latentCount: Int) {
+    init(schedule: Schedule, latentCount: Int) {
         self.schedule = schedule
         history = SamplerHistory(bufferCount: 3, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? {
+    var evaluation: Evaluation? {
         guard history.stage == 1 else { return evaluation(at: step) }
         return evaluation(atSigma: middle)
     }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let (sigma, next) = (schedule.sigma(step), schedule.sigma(step + 1))

@@ -6,19 +6,19 @@ import Glibc
 ///
 /// Each of the pair is a step of the schedule, with one evaluation; a reset between the two makes the
 /// second one of first order too, as in diffusers.
-public struct DPMSinglestepSampler: Sampler {
-    public let schedule: Schedule
+struct DPMSinglestepSampler: Sampler {
+    let schedule: Schedule
     /// The last two predictions of the picture, newest first; the latents at the start of the pair.
-    public var history: SamplerHistory
+    var history: SamplerHistory
 
-    public init(schedule: Schedule, latentCount: Int) {
+    init(schedule: Schedule, latentCount: Int) {
         self.schedule = schedule
         history = SamplerHistory(bufferCount: 3, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluation(at: step) }
+    var evaluation: Evaluation? { evaluation(at: step) }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let (start, end) = (schedule.level(step), schedule.level(step + 1))

@@ -1,18 +1,18 @@
 /// Euler's method down to a lower level than the schedule's, then fresh noise up to it (k-diffusion's
 /// sample_euler_ancestral with eta 1). Diffusers' EulerAncestralDiscreteScheduler; draws at every
 /// step, the last one too, where the noise counts for nothing.
-public struct EulerAncestralSampler: Sampler {
-    public let schedule: Schedule
-    public var history: SamplerHistory
+struct EulerAncestralSampler: Sampler {
+    let schedule: Schedule
+    var history: SamplerHistory
 
-    public init(schedule: Schedule, latentCount: Int) {
+    init(schedule: Schedule, latentCount: Int) {
         self.schedule = schedule
         history = SamplerHistory(bufferCount: 1, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluation(at: step) }
+    var evaluation: Evaluation? { evaluation(at: step) }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let (sigma, next) = (schedule.sigma(step), schedule.sigma(step + 1))

@@ -34,22 +34,24 @@ public enum HandoffAdvice {
             sentences.append(
                 "The refiner starts at timestep \(rounded(handoff.timestep)), outside the last "
                     + "\(Int(trainedTimestep)) that it was trained on: pictures may be distorted. "
-                    + remedy(schedule, steps))
+                    + remedy(handoff, schedule))
         } else if handoff.timestep < faintTimestep {
             sentences.append(
                 "The refiner starts at timestep \(rounded(handoff.timestep)), where hardly any "
-                    + "noise is left to refine. " + remedy(schedule, steps))
+                    + "noise is left to refine. " + remedy(handoff, schedule))
         }
         return sentences
     }
 
-    /// The earliest start within the refiner's training on this schedule.
-    private static func remedy(_ schedule: Schedule, _ steps: Int) -> String {
-        guard let index = schedule.timesteps.firstIndex(where: { $0 <= trainedTimestep }), index > 0
-        else { return "With more steps the schedule would have timesteps in between." }
-        let percentage = 100 * index / steps
+    /// The earliest start within the refiner's training on this schedule, where there is a better one.
+    private static func remedy(_ handoff: Handoff, _ schedule: Schedule) -> String {
+        let earliest = schedule.timesteps.firstIndex { $0 <= trainedTimestep }
+        guard let earliest, earliest > 0, earliest != handoff.baseSteps,
+            schedule.timesteps[earliest] >= faintTimestep
+        else { return "With more steps there would be a better place." }
         return "With \(schedule.spacing) spacing timestep \(Int(trainedTimestep)) comes after "
-            + "\(percentage) percent of the steps: step \(index + 1) is the earliest that suits it."
+            + "\(100 * earliest / schedule.stepCount) percent of the steps: step \(earliest + 1) is "
+            + "the earliest that suits it."
     }
 
     private static func counted(_ steps: Int) -> String { steps == 1 ? "1 step" : "\(steps) steps" }

@@ -1,20 +1,20 @@
 /// Heun's second-order method (Karras et al. 2022, algorithm 1): an Euler step, a second evaluation at
 /// its end, then the whole step along the mean of both. The last step is Euler's. Diffusers'
 /// HeunDiscreteScheduler.
-public struct HeunSampler: Sampler {
-    public let schedule: Schedule
+struct HeunSampler: Sampler {
+    let schedule: Schedule
     /// The latents at the start of the step, and the first prediction.
-    public var history: SamplerHistory
+    var history: SamplerHistory
 
-    public init(schedule: Schedule, latentCount: Int) {
+    init(schedule: Schedule, latentCount: Int) {
         self.schedule = schedule
         history = SamplerHistory(bufferCount: 2, latentCount: latentCount)
     }
 
     /// The second evaluation of a step is made where the next one starts.
-    public var evaluation: Evaluation? { evaluation(at: step + history.stage) }
+    var evaluation: Evaluation? { evaluation(at: step + history.stage) }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let (sigma, next) = (schedule.sigma(step), schedule.sigma(step + 1))

@@ -3,25 +3,25 @@ import Glibc
 /// DPM-Solver-2's midpoint method (Lu et al. 2022, in Karras' notation): half a step to the geometric
 /// mean of both sigmas, then the whole step along the prediction made there. The last step is Euler's.
 /// Diffusers' KDPM2DiscreteScheduler and KDPM2AncestralDiscreteScheduler.
-public struct KDPM2Sampler: Sampler {
-    public let schedule: Schedule
+struct KDPM2Sampler: Sampler {
+    let schedule: Schedule
     /// The latents at the start of the step, and room for noise.
-    public var history: SamplerHistory
+    var history: SamplerHistory
     private let isAncestral: Bool
 
     /// - Parameter isAncestral: steps to a lower level, then adds fresh noise up to the schedule's.
-    public init(schedule: Schedule, latentCount: Int, isAncestral: Bool) {
+    init(schedule: Schedule, latentCount: Int, isAncestral: Bool) {
         self.schedule = schedule
         self.isAncestral = isAncestral
         history = SamplerHistory(bufferCount: isAncestral ? 2 : 1, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? {
+    var evaluation: Evaluation? {
         guard history.stage == 1 else { return evaluation(at: step) }
         return evaluation(atSigma: levels.middle)
     }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let sigma = schedule.sigma(step)

@@ -1,23 +1,23 @@
 /// Latent consistency models (Luo et al. 2023, algorithm 3): jump to the predicted picture, add fresh noise
 /// of the next level, repeat; for models distilled to it. Diffusers' LCMScheduler. No noise after the
 /// last step.
-public struct LCMSampler: Sampler {
+struct LCMSampler: Sampler {
     /// sigma_data and the timestep scaling of the boundary condition.
     private static let dataDeviation = 0.5
     private static let timestepScaling = 10.0
 
-    public let schedule: Schedule
+    let schedule: Schedule
     /// Room for noise.
-    public var history: SamplerHistory
+    var history: SamplerHistory
 
-    public init(schedule: Schedule, latentCount: Int) {
+    init(schedule: Schedule, latentCount: Int) {
         self.schedule = schedule
         history = SamplerHistory(bufferCount: 1, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluation(at: step) }
+    var evaluation: Evaluation? { evaluation(at: step) }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let timestep = Int(schedule.timesteps[step])

@@ -4,21 +4,21 @@
 /// After a reset the polynomial still has the degree of the whole run, while the predictions before
 /// the reset are missing from the sum: that is what a second diffusers pipeline does, though the
 /// coefficients then do not add up to the step. KEEP does not have this fault.
-public struct LMSSampler: Sampler {
+struct LMSSampler: Sampler {
     private static let order = 4
 
-    public let schedule: Schedule
+    let schedule: Schedule
     /// The last predictions, newest first.
-    public var history: SamplerHistory
+    var history: SamplerHistory
 
-    public init(schedule: Schedule, latentCount: Int) {
+    init(schedule: Schedule, latentCount: Int) {
         self.schedule = schedule
         history = SamplerHistory(bufferCount: Self.order, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluation(at: step) }
+    var evaluation: Evaluation? { evaluation(at: step) }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         history.rotate(Self.order)

@@ -4,25 +4,25 @@
 /// The first step after a start or reset takes two evaluations, the second at its end, and goes along
 /// their mean; when it is also the last it takes one. (A second diffusers pipeline that starts in the
 /// middle takes the second evaluation for that of the next step, and stays a step behind; not so here.)
-public struct PNDMSampler: Sampler {
+struct PNDMSampler: Sampler {
     /// Adams-Bashforth's, newest prediction first, for 1 to 4 known predictions.
     private static let weights: [[Double]] = [
         [1], [3 / 2, -1 / 2], [23 / 12, -16 / 12, 5 / 12], [55 / 24, -59 / 24, 37 / 24, -9 / 24],
     ]
     private static let order = weights.count
 
-    public let schedule: Schedule
+    let schedule: Schedule
     /// The last noise predictions, newest first; the latents at the start of the first step.
-    public var history: SamplerHistory
+    var history: SamplerHistory
 
-    public init(schedule: Schedule, latentCount: Int) {
+    init(schedule: Schedule, latentCount: Int) {
         self.schedule = schedule
         history = SamplerHistory(bufferCount: Self.order + 1, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluation(at: step + history.stage) }
+    var evaluation: Evaluation? { evaluation(at: step + history.stage) }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let (scale, slope) = transfer

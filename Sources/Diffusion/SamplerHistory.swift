@@ -10,7 +10,8 @@ public struct SamplerHistory: Equatable, Sendable {
     public internal(set) var buffers: [[Float]]
 
     init(bufferCount: Int, latentCount: Int) {
-        buffers = Array(repeating: Array(repeating: 0, count: latentCount), count: bufferCount)
+        // Each with memory of its own from the start, so that no step has to allocate.
+        buffers = (0..<bufferCount).map { _ in [Float](repeating: 0, count: latentCount) }
     }
 
     /// Whole steps that this history knows of.

@@ -68,7 +68,7 @@ extension SchedulerNameError: CustomStringConvertible {
                 + nearest.map { "\"\($0)\"" }.joined(separator: ", ")
         case .unsupported(let name, let reason):
             "the scheduler \"\(name)\" \(reason); there are "
-                + SchedulerName.all.joined(separator: ", ")
+                + SamplerAlgorithm.allCases.map(\.rawValue).joined(separator: ", ")
         }
     }
 }

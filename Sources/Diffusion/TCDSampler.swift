@@ -1,22 +1,22 @@
 /// Trajectory consistency distillation (Zheng et al. 2024, algorithm 4): a DDIM step beyond the next level,
 /// and fresh noise back up to it; for models distilled to it. Diffusers' TCDScheduler. No noise after the
 /// last step.
-public struct TCDSampler: Sampler {
-    public let schedule: Schedule
+struct TCDSampler: Sampler {
+    let schedule: Schedule
     /// Room for noise.
-    public var history: SamplerHistory
+    var history: SamplerHistory
     private let eta: Double
 
     /// - Parameter eta: 0...1, the paper's gamma: how far beyond; 0 draws no noise.
-    public init(schedule: Schedule, latentCount: Int, eta: Double) {
+    init(schedule: Schedule, latentCount: Int, eta: Double) {
         self.schedule = schedule
         self.eta = eta
         history = SamplerHistory(bufferCount: 1, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluation(at: step) }
+    var evaluation: Evaluation? { evaluation(at: step) }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         let isLast = step == schedule.stepCount - 1

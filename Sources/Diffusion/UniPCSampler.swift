@@ -4,26 +4,26 @@ import Glibc
 /// first corrects the step before it at no cost, then a multistep method of order 2 or 3 goes on.
 /// Diffusers' UniPCMultistepScheduler. After a start or reset the order rises from 1, and falls to 1
 /// towards the end.
-public struct UniPCSampler: Sampler {
-    public let schedule: Schedule
+struct UniPCSampler: Sampler {
+    let schedule: Schedule
     /// The last predictions of the picture, newest first; room for one; the corrected latents at the
     /// start of the last step.
-    public var history: SamplerHistory
+    var history: SamplerHistory
     private let order: Int
     private var fresh: Int { order }
     private var lastStart: Int { order + 1 }
 
     /// - Parameter order: 2 or 3.
-    public init(schedule: Schedule, latentCount: Int, order: Int) {
+    init(schedule: Schedule, latentCount: Int, order: Int) {
         precondition((2...3).contains(order))
         self.schedule = schedule
         self.order = order
         history = SamplerHistory(bufferCount: order + 2, latentCount: latentCount)
     }
 
-    public var evaluation: Evaluation? { evaluation(at: step) }
+    var evaluation: Evaluation? { evaluation(at: step) }
 
-    public mutating func advance(
+    mutating func advance(
         _ latents: inout [Float], prediction: Span<Float>, noise: inout some NoiseSource
     ) {
         history.buffers[fresh].setPicture(latents, prediction, at: schedule.level(step))

@@ -26,6 +26,8 @@ import Testing
         (40, .karras, 90, "timestep 6, where hardly any noise"),
         (40, .karras, 90, "With karras spacing timestep 200 comes after 62 percent"),
         (40, .karras, 90, "step 26 is the earliest"),
+        (3, .leading, 40, "With more steps there would be a better place"),
+        (2, .leading, 50, "With more steps there would be a better place"),
     ])
     func `advice names what may disappoint`(
         steps: Int, spacing: Spacing, percentage: Int, sentence: String
