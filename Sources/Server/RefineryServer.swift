@@ -13,7 +13,8 @@ public final class RefineryServer: Sendable {
     private let loop: EventLoop
     private let core: LoopBound<ServerCore>
 
-    /// Starts the event loop; nothing is listened on yet.
+    /// Starts the event loop; nothing is listened on yet. ``stop(grace:)`` it in the end: until then
+    /// the loop's thread goes on.
     public init(
         configuration: ServerConfiguration, jobs: JobScheduler, generator: any ImageGenerator,
         logger: Logger
@@ -61,5 +62,18 @@ public final class RefineryServer: Sendable {
             if !accepted { continuation.resume() }
         }
         loop.stop()
+    }
+
+    /// The signals among `numbers` that the process gets, such as SIGTERM and SIGINT, instead of
+    /// what they would do. Ends when the server has stopped.
+    /// - Throws: ``TransportError``, for a signal that cannot be watched.
+    public func signals(_ numbers: [Int32]) async throws -> AsyncStream<Int32> {
+        let (signals, continuation) = AsyncStream.makeStream(of: Int32.self)
+        try await loop.perform { [core] in
+            try core.value.watch(numbers) { signal in
+                if let signal { continuation.yield(signal) } else { continuation.finish() }
+            }
+        }
+        return signals
     }
 }

@@ -22,11 +22,13 @@ final class ServerCore {
     /// Calls of Generate that have not ended.
     private var openJobCount = 0
     private var stopping: Stopping?
+    /// Called once, when the last connection is closed.
+    private var endActions: [() -> Void] = []
 
     private struct Stopping {
+        /// For the grace.
         var timer: LoopTimer
-        var completions: [() -> Void] = []
-        /// No grace is left: sessions are closing.
+        /// No job is left, or no grace: sessions are closing.
         var isClosing = false
     }
 
@@ -69,6 +71,9 @@ final class ServerCore {
             throw error
         }
         listeners += opened
+        for listener in opened {
+            logger.info("listening", metadata: ["address": "\(listener.address)"])
+        }
         return opened.map(\.address)
     }
 
@@ -96,6 +101,18 @@ final class ServerCore {
 
     // MARK: Stopping
 
+    /// - Parameter action: told each signal, and nil when the server has stopped.
+    func watch(
+        _ signals: [Int32], _ action: @escaping (Int32?) -> Void
+    ) throws(TransportError) {
+        guard !isStopping else { throw TransportError(.stopped, "the server has been stopped") }
+        for signal in signals {
+            let watcher = try SignalWatcher(signal, on: loop) { action(signal) }
+            endActions.append { watcher.close() }
+        }
+        endActions.append { action(nil) }
+    }
+
     /// - Parameter completion: called when the last connection is closed.
     func stop(grace: Duration, completion: @escaping () -> Void) {
         if stopping == nil {
@@ -104,7 +121,7 @@ final class ServerCore {
             for listener in listeners { listener.close() }
             listeners = []
         }
-        stopping?.completions.append(completion)
+        endActions.append(completion)
         guard stopping?.isClosing == false else { return stopIfDone() }
         if openJobCount == 0 || grace <= .zero {
             closeSessions()
@@ -122,8 +139,9 @@ final class ServerCore {
     }
 
     private func stopIfDone() {
-        guard let stopping, stopping.isClosing, sessions.isEmpty else { return }
-        self.stopping?.completions = []
-        for completion in stopping.completions { completion() }
+        guard stopping?.isClosing == true, sessions.isEmpty else { return }
+        let actions = endActions
+        endActions = []
+        for action in actions { action() }
     }
 }

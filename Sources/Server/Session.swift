@@ -84,7 +84,9 @@ final class Session: ConnectionHandler {
     /// - Returns: false when the call is over because the event does not fit a frame.
     func send(_ event: Event, on stream: StreamID) -> Bool {
         write(wire.send(.event(event), on: stream))
-        return isEnding || wire.isOpen(stream)
+        if isEnding || wire.isOpen(stream) { return true }
+        calls[stream] = nil
+        return false
     }
 
     func finish(_ stream: StreamID) {

@@ -215,7 +215,8 @@ struct ConnectionTests {
     }
 
     @Test func `a reader too far behind is cut, and its job with it`() async throws {
-        try await RunningServer.with(configure: { $0.outputByteLimit = 1 << 20 }) { server in
+        try await RunningServer.with(configuration: .testing { $0.outputByteLimit = 1 << 20 }) {
+            server in
             var client = WireClient(
                 try RawSocket(port: server.port, receiveBufferByteCount: 4096))
             var request = GenerationRequest.picture(steps: 1)
@@ -234,7 +235,7 @@ struct ConnectionTests {
         arguments: [[0], [0, 0, 0, 5, 0], [0, 0, 0, 9, 0, 0, 0, 1, 1, 0, 1, 2, 3]] as [[UInt8]])
     func unfinished(bytes: [UInt8]) async throws {
         try await RunningServer.with(
-            configure: {
+            configuration: .testing {
                 $0.headerTimeout = .milliseconds(20)
                 $0.payloadTimeout = .milliseconds(20)
             }
@@ -253,7 +254,9 @@ struct ConnectionTests {
     }
 
     @Test func `trickled bytes win no time for a frame`() async throws {
-        try await RunningServer.with(configure: { $0.payloadTimeout = .milliseconds(50) }) {
+        try await RunningServer.with(
+            configuration: .testing { $0.payloadTimeout = .milliseconds(50) }
+        ) {
             server in
             let client = try server.client()
             try client.socket.write([0, 0, 0xFF, 0xFF, 0, 0, 0, 1, 1, 0])
@@ -268,7 +271,8 @@ struct ConnectionTests {
     }
 
     @Test func `above the connection limit the newcomer is closed`() async throws {
-        try await RunningServer.with(configure: { $0.connectionMaximum = 1 }) { server in
+        try await RunningServer.with(configuration: .testing { $0.connectionMaximum = 1 }) {
+            server in
             var client = try server.client()
             #expect(try client.call(.ping([1])) == .pong([1]))
             #expect(try server.client().socket.readToEnd() == [])

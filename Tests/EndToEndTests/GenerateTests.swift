@@ -128,6 +128,24 @@ struct GenerateTests {
         }
     }
 
+    @Test func `a picture that fits no frame after all ends its call and not the connection`()
+        async throws
+    {
+        let limits = GenerationLimits(sideMaximum: 2048, pixelMaximum: .max)
+        try await RunningServer.with(limits: limits) { server in
+            var client = try server.client()
+            var request = GenerationRequest.picture(steps: 1)
+            request.width = 1536
+            request.height = 1024
+            _ = try client.send(.generate(request))
+            let error = try #require(throws: GenerationError.self) {
+                try client.remainingEvents()
+            }
+            #expect(error.status == .resourceExhausted)
+            #expect(try client.call(.ping([1])) == .pong([1]))
+        }
+    }
+
     @Test func `a full queue refuses the next job and leaves the others alone`() async throws {
         try await RunningServer.with(queueLimit: 2) { server in
             server.control.hold(beforeStep: 2)
@@ -191,7 +209,9 @@ struct GenerateTests {
     }
 
     @Test func `a long step is not silent: its progress is told again`() async throws {
-        try await RunningServer.with(configure: { $0.progressInterval = .milliseconds(10) }) {
+        try await RunningServer.with(
+            configuration: .testing { $0.progressInterval = .milliseconds(10) }
+        ) {
             server in
             server.control.hold(beforeStep: 3)
             var client = try server.client()
@@ -211,7 +231,9 @@ struct GenerateTests {
     }
 
     @Test func `a waiting job is not silent either`() async throws {
-        try await RunningServer.with(configure: { $0.progressInterval = .milliseconds(10) }) {
+        try await RunningServer.with(
+            configuration: .testing { $0.progressInterval = .milliseconds(10) }
+        ) {
             server in
             server.control.hold(beforeStep: 1)
             var first = try server.client()

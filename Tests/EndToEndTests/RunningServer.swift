@@ -24,19 +24,19 @@ struct RunningServer {
 
     /// Starts a server, lends it, and stops it whatever happens.
     static func with(
-        lanes: Int = 1, queueLimit: Int = 64, listeningOn texts: [String] = ["127.0.0.1:0"],
-        configure: (inout ServerConfiguration) -> Void = { _ in },
+        lanes: Int = 1, queueLimit: Int = 64, limits: GenerationLimits = GenerationLimits(),
+        listeningOn texts: [String] = ["127.0.0.1:0"],
+        configuration: ServerConfiguration = .testing { _ in },
         _ body: (RunningServer) async throws -> Void
     ) async throws {
         let generator = FakeGenerator()
         let jobs = JobScheduler(
             generator: generator,
-            configuration: JobScheduler.Configuration(laneCount: lanes, queueLimit: queueLimit))
+            configuration: JobScheduler.Configuration(
+                laneCount: lanes, queueLimit: queueLimit, limits: limits))
         let log = CapturedLog()
         var logger = Logger(label: "test") { _ in log.handler }
         logger.logLevel = .debug
-        var configuration = ServerConfiguration(version: "1.2.3")
-        configure(&configuration)
         let server = try RefineryServer(
             configuration: configuration, jobs: jobs, generator: generator, logger: logger)
         let result: Result<Void, any Error>
@@ -68,6 +68,14 @@ struct RunningServer {
             if condition(stats) { return }
             try await Task.sleep(for: .milliseconds(2))
         }
+    }
+}
+
+extension ServerConfiguration {
+    static func testing(_ change: (inout ServerConfiguration) -> Void) -> ServerConfiguration {
+        var configuration = ServerConfiguration(version: "1.2.3")
+        change(&configuration)
+        return configuration
     }
 }
 

@@ -18,7 +18,7 @@ struct ServiceTests {
     @Test func `the server says what it is and allows`() async throws {
         try await RunningServer.with(
             lanes: 2, queueLimit: 9,
-            configure: {
+            configuration: .testing {
                 $0.blasCore = "Haswell"
                 $0.blasGFLOPS = 68
                 $0.threadsPerLane = 3
