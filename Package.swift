@@ -101,6 +101,7 @@ let package = Package(
         tests("PNGEncodingTests", ["PNGEncoding", "Generation", "TestSupport"]),
         tests("WireTests", ["Wire", "CProtobufC", "CRefineryProto", "Generation", "TestSupport"]),
         tests("TransportTests", ["Transport", "Locking", "TestSupport"]),
+        tests("ClientTests", ["Client", "Transport", "Wire", "Generation"]),
         tests("JobsTests", ["Jobs", "Generation", "Metrics", "TestSupport"]),
         tests(
             "EndToEndTests",
