@@ -69,7 +69,8 @@ struct RefineryClientTests {
     }
 
     @Test func `what the server refuses is thrown as it said it`() async throws {
-        try await Self.withClient({ $0.fail($1.stream, with: Self.refusal) }) { client, _ in
+        let script: ScriptedServer.Script = { $0.fail($1.stream, with: Self.refusal) }
+        try await Self.withClient(script) { client, _ in
             await #expect(throws: Self.refusal) { try await client.serverInfo() }
             await #expect(throws: Self.refusal) {
                 for try await _ in client.generate(GenerationRequest()) {}
@@ -127,7 +128,8 @@ struct RefineryClientTests {
     @Test func `a silent server is given up`() async throws {
         var options = RefineryClient.Options()
         options.silenceLimit = .milliseconds(50)
-        try await Self.withClient(options: options, { _, _ in [] }) { client, _ in
+        let script: ScriptedServer.Script = { _, _ in [] }
+        try await Self.withClient(options: options, script) { client, _ in
             let error = await #expect(throws: ClientError.self) { try await client.ping() }
             guard case .silent = error else {
                 Issue.record("\(String(describing: error))")
