@@ -27,7 +27,7 @@ struct DEISSampler: Sampler {
             step == schedule.stepCount - 1 && schedule.stepCount < Self.shortRun
         latents.scale(end.alpha / start.alpha)
         if history.depth == 0 || isLastOfShortRun {
-            let growth = exp(end.lambda - start.lambda) - 1
+            let growth = expm1(end.lambda - start.lambda)
             latents.add(-end.sigma * growth, prediction)
         } else {
             let (last, current) = (schedule.sigma(step - 1), schedule.sigma(step))

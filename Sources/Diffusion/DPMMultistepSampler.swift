@@ -5,8 +5,8 @@ import Glibc
 /// midpoint for second order.
 ///
 /// The first step after a start or reset is of first order, the second at most of second. The last step
-/// is of first order, and in runs of fewer than 15 steps the last but one at most of second: later,
-/// larger steps near zero noise would overshoot.
+/// is of first order, and in runs of fewer than 15 steps, whose steps are long, the last but one at most
+/// of second: to go on with a curve would overshoot there.
 struct DPMMultistepSampler: Sampler {
     private static let shortRun = 15
 
@@ -42,7 +42,7 @@ struct DPMMultistepSampler: Sampler {
             noise.fill(&history.buffers[order])
             latents.combine(
                 end.sigma / start.sigma * exp(-h),
-                plus: end.sigma * (1 - exp(-2 * h)).squareRoot(), history.buffers[order])
+                plus: end.sigma * (-expm1(-2 * h)).squareRoot(), history.buffers[order])
         } else {
             latents.scale(end.sigma / start.sigma)
         }
@@ -61,7 +61,7 @@ struct DPMMultistepSampler: Sampler {
     /// What the last predictions count, newest first, for a step of `h` in lambda: the integral over
     /// the step of a constant, and with finite differences of a line or a parabola, through them.
     private func weights(_ h: Double) -> (newest: Double, second: Double, third: Double) {
-        let decay = exp(isStochastic ? -2 * h : -h) - 1
+        let decay = expm1(isStochastic ? -2 * h : -h)
         guard currentOrder > 1 else { return (-decay, 0, 0) }
 
         let lambdas = (schedule.level(step).lambda, schedule.level(step - 1).lambda)

@@ -29,7 +29,7 @@ struct DPMSinglestepSampler: Sampler {
         if completesPair {
             let first = schedule.level(step - 1)
             let h = end.lambda - first.lambda
-            let decay = exp(-h) - 1
+            let decay = expm1(-h)
             let slope = 0.5 * decay * h / (start.lambda - first.lambda)
             latents.copy(history.buffers[2])
             latents.scale(end.sigma / first.sigma)
@@ -37,7 +37,7 @@ struct DPMSinglestepSampler: Sampler {
             latents.add(end.alpha * (slope - decay), history.buffers[1])
         } else {
             history.buffers[2].copy(latents)
-            let decay = exp(start.lambda - end.lambda) - 1
+            let decay = expm1(start.lambda - end.lambda)
             latents.combine(
                 end.sigma / start.sigma, plus: -end.alpha * decay, history.buffers[0])
         }

@@ -32,30 +32,26 @@ extension Schedule {
     /// - Parameter endsAtZero: the last step removes all noise; otherwise down to timestep 0's.
     static func dpmSolver(stepCount: Int, spacing: Spacing, endsAtZero: Bool = true) -> Self {
         let noise = TrainingNoise.sdxl
-        let timesteps: [Double]
-        let sigmas: [Double]
-        switch spacing {
-        case .leading: timesteps = leading(stepCount + 1).dropLast()
-        case .trailing: timesteps = trailing(stepCount)
-        case .linspace: timesteps = linspace(stepCount + 1).dropLast().map(roundedToEven)
-        case .karras, .exponential, .beta: timesteps = []
-        }
-        if spacing.isOverSigmas {
-            sigmas = spacing.sigmas(
-                from: noise.sigmas[noise.sigmas.count - 1], to: noise.sigmas[0],
-                count: stepCount)
-        } else {
-            sigmas = timesteps.map(noise.sigma(at:))
-        }
-        let found = sigmas.map(noise.timestep(at:))
-        let last = endsAtZero ? 0 : Float(noise.sigmas[0])
+        let points: [Double] =
+            switch spacing {
+            case .leading: leading(stepCount + 1).dropLast()
+            case .trailing: trailing(stepCount)
+            case .linspace: linspace(stepCount + 1).dropLast().map(roundedToEven)
+            case .karras, .exponential, .beta: []
+            }
+        let sigmas =
+            spacing.isOverSigmas
+            ? spacing.sigmas(
+                from: noise.sigmas[noise.sigmas.count - 1], to: noise.sigmas[0], count: stepCount)
+            : points.map(noise.sigma(at:))
+        // Diffusers rounds Karras' timesteps and cuts off those of the others.
+        let rule = spacing == .karras ? FloatingPointRoundingRule.toNearestOrEven : .towardZero
+        let timesteps =
+            spacing.isOverSigmas ? sigmas.map { noise.timestep(at: $0).rounded(rule) } : points
         return Schedule(
-            spacing: spacing, convention: .variancePreserving,
-            timesteps: !spacing.isOverSigmas
-                ? timesteps
-                : spacing == .karras
-                    ? found.map(roundedToEven) : found.map { $0.rounded(.towardZero) },
-            sigmas: sigmas.map { Float($0) } + [last], initialNoiseSigma: 1)
+            spacing: spacing, convention: .variancePreserving, timesteps: timesteps,
+            sigmas: sigmas.map { Float($0) } + [endsAtZero ? 0 : Float(noise.sigmas[0])],
+            initialNoiseSigma: 1)
     }
 
     /// The layout of DDIM and its kin: whole timesteps.
