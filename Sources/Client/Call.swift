@@ -4,6 +4,8 @@ internal import Wire
 /// One call on its way. Made anywhere, used on the loop's thread.
 final class Call {
     let request: CallRequest
+    /// How long the server may take; nil for as long as it takes.
+    let timeout: Duration?
     /// Where it runs, from its start on.
     private weak var channel: Channel?
     /// Set while it is open on a connection.
@@ -18,10 +20,12 @@ final class Call {
     ///   - receive: gets each message of the reply.
     ///   - didEnd: called once, after the last message, with nil for a good end.
     init(
-        _ request: CallRequest, receive: @escaping @Sendable (CallReply) -> Void,
+        _ request: CallRequest, timeout: Duration?,
+        receive: @escaping @Sendable (CallReply) -> Void,
         didEnd: @escaping @Sendable ((any Error)?) -> Void
     ) {
         self.request = request
+        self.timeout = timeout
         self.receive = receive
         self.didEnd = didEnd
     }

@@ -38,7 +38,7 @@ final class Channel: ConnectionHandler {
         if let error { return call.end(error) }
         guard let connection else { return waiting.append(call) }
         do throws(GenerationError) {
-            let (stream, frame) = try wire.open(call.request)
+            let (stream, frame) = try wire.open(call.request, timeout: call.timeout)
             call.stream = stream
             calls[stream] = call
             connection.write(frame)

@@ -54,8 +54,13 @@ public final class RefineryClient: Sendable {
     ///
     /// Ending the iteration or cancelling its task cancels the job. Events wait in memory until they
     /// are taken; a job has at most 20 pictures.
-    public func generate(_ request: GenerationRequest) -> AsyncThrowingStream<Event, any Error> {
-        replies(to: .generate(request)) { if case .event(let event) = $0 { event } else { nil } }
+    /// - Parameter timeout: after which the server ends the job with DEADLINE_EXCEEDED.
+    public func generate(
+        _ request: GenerationRequest, timeout: Duration? = nil
+    ) -> AsyncThrowingStream<Event, any Error> {
+        replies(to: .generate(request), timeout: timeout) {
+            if case .event(let event) = $0 { event } else { nil }
+        }
     }
 
     /// Sends `payload` there and back.
@@ -103,11 +108,13 @@ public final class RefineryClient: Sendable {
 
     /// Starts a call; ending the iteration stops it.
     private func replies<Value: Sendable>(
-        to request: CallRequest, _ value: @escaping @Sendable (CallReply) -> Value?
+        to request: CallRequest, timeout: Duration? = nil,
+        _ value: @escaping @Sendable (CallReply) -> Value?
     ) -> AsyncThrowingStream<Value, any Error> {
         AsyncThrowingStream { continuation in
             let call = Call(
-                request, receive: { if let value = value($0) { continuation.yield(value) } },
+                request, timeout: timeout,
+                receive: { if let value = value($0) { continuation.yield(value) } },
                 didEnd: { continuation.finish(throwing: $0) })
             let bound = LoopBound(call, to: loop)
             // The loop keeps the order of what it is given: the start comes before the stop.

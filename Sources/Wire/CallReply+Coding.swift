@@ -3,20 +3,26 @@ internal import CRefineryProto
 public import Generation
 
 extension CallReply {
-    /// Reads one message of the reply to `method`.
+    /// Reads one message of the reply to `method`; nil for a kind of event that this client is too
+    /// old to know.
     ///
     /// Throws INTERNAL, code `malformedReply`, when it is no such message.
-    public init(_ method: Method, decoding bytes: [UInt8]) throws(GenerationError) {
+    public init?(_ method: Method, decoding bytes: [UInt8]) throws(GenerationError) {
+        let reply: Self?
         do {
-            self = try Self.decode(method, bytes)
+            reply = try Self.decode(method, bytes)
         } catch {
             throw .malformedReply(error.message)
         }
+        guard let reply else { return nil }
+        self = reply
     }
 
-    private static func decode(_ method: Method, _ bytes: [UInt8]) throws(GenerationError) -> Self {
+    private static func decode(
+        _ method: Method, _ bytes: [UInt8]
+    ) throws(GenerationError) -> Self? {
         switch method {
-        case .generate: .event(try Event(decoding: bytes))
+        case .generate: try Event(decoding: bytes).map { .event($0) }
         case .listModels: .models(try decodeModels(bytes))
         case .getInfo: .info(try ServerInfo(decoding: bytes))
         case .getStats: .stats(try ServerStats(decoding: bytes))

@@ -4,8 +4,8 @@ public import Generation
 /// odd, rising ids; what comes back is routed to them.
 ///
 /// A stream is open from ``open(_:timeout:metadata:)`` until its end comes (a reply, an end of
-/// stream or an error) or until ``forget(_:)``. Frames for other ids, Requests and unknown types are
-/// ignored; a reply that cannot be read ends its call, not the connection.
+/// stream or an error) or until ``forget(_:)``. Frames for other ids, Requests, unknown types and
+/// kinds of event that are newer than this client are ignored; a reply that cannot be read ends its call, not the connection.
 public struct ClientConnectionState {
     public enum Action: Equatable, Sendable {
         /// One message of a streaming call; more may follow.
@@ -114,7 +114,10 @@ public struct ClientConnectionState {
         case .reply(let payload) where method.isStreaming && payload.isEmpty:
             return .finished(frame.stream)
         case .reply(let payload):
-            return .lastMessage(frame.stream, try CallReply(method, decoding: payload))
+            guard let reply = try CallReply(method, decoding: payload) else {
+                return .finished(frame.stream)
+            }
+            return .lastMessage(frame.stream, reply)
         }
     }
 
@@ -128,7 +131,9 @@ public struct ClientConnectionState {
             guard method.isStreaming else { throw .malformedReply("it ended without a message") }
             return .finished(frame.stream)
         }
-        let reply = try CallReply(method, decoding: frame.payload)
+        guard let reply = try CallReply(method, decoding: frame.payload) else {
+            return ends ? .finished(frame.stream) : nil
+        }
         return ends ? .lastMessage(frame.stream, reply) : .message(frame.stream, reply)
     }
 

@@ -5,13 +5,19 @@ internal import Generation
 // refinery.v1.Event, as a client reads it. A unit test holds this against Event+Encoding.
 
 extension Event {
-    init(decoding bytes: [UInt8]) throws(GenerationError) {
-        self = try withUnpacked(bytes, refinery__v1__event__init, refinery__v1__event__unpack) {
-            event throws(GenerationError) in
-            Event(
+    /// Nil for a kind of event that this client is too old to know.
+    init?(decoding bytes: [UInt8]) throws(GenerationError) {
+        let event = try withUnpacked(
+            bytes, refinery__v1__event__init, refinery__v1__event__unpack
+        ) { event throws(GenerationError) -> Event? in
+            let isUnset = event.content_case == REFINERY__V1__EVENT__CONTENT__NOT_SET
+            if isUnset, event.base.n_unknown_fields > 0 { return nil }
+            return Event(
                 jobID: try text(event.job_id, "jobId"), sequence: event.sequence,
                 timeMilliseconds: event.time_ms, content: try Content(event))
         }
+        guard let event else { return nil }
+        self = event
     }
 }
 
@@ -41,7 +47,7 @@ extension Event.Content {
         case REFINERY__V1__EVENT__CONTENT_IMAGE:
             self = .image(Event.Image(event.image.pointee))
         default:
-            throw .malformedReply("its content is of a kind unknown here")
+            throw .malformedReply("it has no content")
         }
     }
 }

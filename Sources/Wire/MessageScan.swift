@@ -83,15 +83,13 @@ struct MessageScan {
         return wireType == own || (wireType == .bytes && field.label == PROTOBUF_C_LABEL_REPEATED)
     }
 
-    /// `start_step` to `startStep`: the public contract's names.
+    /// `start_step` to `startStep`, `request_id` to `taskUUID`: the public contract's names.
     private static func contractName(_ wireName: String) -> String {
-        switch wireName {
-        case "request_id": return "taskUUID"
-        case "cfg_scale": return "CFGScale"
-        default:
-            let words = wireName.split(separator: "_").map(String.init)
-            return words[0] + words.dropFirst().map(\.capitalised).joined()
+        if let parameter = Parameter.all.first(where: { $0.wireName == wireName }) {
+            return parameter.key
         }
+        let words = wireName.split(separator: "_").map(String.init)
+        return words[0] + words.dropFirst().map(\.capitalised).joined()
     }
 }
 

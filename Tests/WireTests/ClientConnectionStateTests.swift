@@ -123,6 +123,14 @@ struct ClientConnectionStateTests {
                 == [.failed(1, GenerationError(.unknown, code: "", ""))])
     }
 
+    @Test func `an event of a kind from the future is passed over`() throws {
+        var client = try Self.opened(Self.generate)
+        let event = Frame(stream: 1, type: .data, payload: Bytes.bytes(field: 99, [1, 2]))
+        #expect(Self.actions(&client, event).isEmpty)
+        let end = Frame(stream: 1, type: .data, flags: .remoteClosed, payload: event.payload)
+        #expect(Self.actions(&client, end) == [.finished(1)])
+    }
+
     @Test func `what is no ttrpc ends everything`() throws {
         var client = try Self.opened(Self.generate)
         client.receive(Array("HTTP/1.1 400".utf8))
