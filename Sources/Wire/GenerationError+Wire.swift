@@ -58,17 +58,29 @@ extension GenerationError {
         "The call's timeout_nano is negative: its time was over before it was sent.",
         retryable: true)
 
-    /// A message that is no protobuf of its type. `field` is a path in the contract's words.
-    static func malformed(_ message: String, field: String?, _ problem: String) -> Self {
-        guard let field else {
-            return Self(
-                .invalidArgument, code: "malformedRequest",
-                "\(message) cannot be read: \(problem). Send it as its .proto defines it.")
-        }
-        let name = field.split(separator: ".").map { String($0).capitalised }
-        return .invalid(
-            field, code: "invalid" + name.joined(),
+    /// Bytes that are no message of this type.
+    static func malformed(_ message: String, _ problem: String) -> Self {
+        Self(
+            .invalidArgument, code: "malformedRequest",
+            "\(message) cannot be read: \(problem). Send it as its .proto defines it.")
+    }
+
+    /// A field at fault; its path is in the contract's words.
+    static func malformed(field: String, _ problem: String) -> Self {
+        .invalid(
+            field, code: invalidCode(field),
             "\(field) cannot be read: \(problem). Send it as the .proto defines it.")
+    }
+
+    /// A client's number that no message could carry.
+    static func doesNotFit(field: String, _ value: Int) -> Self {
+        .invalid(
+            field, code: invalidCode(field),
+            "\(field) has \(value): numbers from 0 to 2^32 - 1 can be sent.")
+    }
+
+    private static func invalidCode(_ field: String) -> String {
+        "invalid" + field.split(separator: ".").map { String($0).capitalised }.joined()
     }
 }
 

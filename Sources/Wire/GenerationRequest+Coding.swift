@@ -230,7 +230,7 @@ extension Arena {
 
     private func number(_ value: Int, _ field: String) throws(GenerationError) -> UInt32 {
         guard let number = UInt32(exactly: value) else {
-            throw .malformed("", field: field, "it is \(value), which is not from 0 to 2^32 - 1")
+            throw .doesNotFit(field: field, value)
         }
         return number
     }

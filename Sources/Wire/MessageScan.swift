@@ -66,9 +66,9 @@ struct MessageScan {
     }
 
     private func malformed(_ problem: String) -> GenerationError {
+        guard !path.isEmpty else { return .malformed(message, problem) }
         let names = path.map { Self.contractName(String(cString: $0.name)) }
-        return .malformed(
-            message, field: names.isEmpty ? nil : names.joined(separator: "."), problem)
+        return .malformed(field: names.joined(separator: "."), problem)
     }
 
     private static func accepts(_ wireType: WireType, _ field: ProtobufCFieldDescriptor) -> Bool {

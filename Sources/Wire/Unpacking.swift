@@ -31,7 +31,7 @@ func withUnpacked<Message, Result>(
         let name = String(cString: descriptor.pointee.name)
         throw arena.isExhausted
             ? .unpackingLimitReached(name)
-            : .malformed(name, field: nil, "a list in it is broken, or a message is there twice")
+            : .malformed(name, "a list in it is broken, or a message is there twice")
     }
     defer { withExtendedLifetime(arena) {} }
     return try body(message.pointee)
@@ -52,10 +52,10 @@ func descriptor<Message>(
 func text(_ data: ProtobufCBinaryData, _ field: String) throws(GenerationError) -> String {
     let bytes = UnsafeBufferPointer(start: data.data, count: data.len)
     guard let text = String(validating: bytes, as: UTF8.self) else {
-        throw .malformed("", field: field, "it is not valid UTF-8")
+        throw .malformed(field: field, "it is not valid UTF-8")
     }
     guard !bytes.contains(0) else {
-        throw .malformed("", field: field, "it contains a NUL character")
+        throw .malformed(field: field, "it contains a NUL character")
     }
     return text
 }
