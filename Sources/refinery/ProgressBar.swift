@@ -8,34 +8,38 @@ struct ProgressBar: Equatable {
     var refinerSteps: Int
     var usesColours: Bool
 
-    static let widest = 40
-    /// A bar with fewer cells than this is left out.
-    static let narrowest = 10
+    private static let cells = 10...40
+    /// Columns kept beside the bar for its label, the mark and most facts, so that it keeps its
+    /// length when a number grows by a digit.
+    private static let besides = 60
 
     private static let baseColour = "36"
     private static let refinerColour = "35"
 
-    /// One line that takes at most `width` columns. In a narrow terminal the least important facts
-    /// go first, then the bar.
+    /// One line that takes at most `width` columns: the label, the bar, and the most important
+    /// facts, as many as fit. In a terminal too narrow for a bar and one fact, there is no bar.
     func line(for progress: Event.Progress, width: Int) -> String {
         let name = Wording.name(of: progress.phase)
-        let label = name + String(repeating: " ", count: max(0, 8 - name.count))
+        let label = name + String(repeating: " ", count: max(0, 9 - name.count))
         var facts = Wording.facts(of: progress)
         if progress.imageCount > 1 {
             let image = "image \(progress.imageIndex + 1)/\(progress.imageCount)"
             facts.insert(image, at: min(1, facts.count))
         }
-        while true {
-            let text = facts.map { "  " + $0 }.joined()
-            // The handoff's mark takes a cell too.
-            let room = width - label.count - 2 - text.count
-            if room >= Self.narrowest {
-                let bar = bar(step: progress.step, cells: min(room, Self.widest))
-                return "\(coloured(label, progress.phase)) \(bar)\(text)"
-            }
-            guard facts.count > 1 else { return String((label + text).prefix(max(0, width))) }
-            facts.removeLast()
+
+        let cells = min(max(width - Self.besides, Self.cells.lowerBound), Self.cells.upperBound)
+        let mark = 1
+        var room = width - label.count - cells - mark
+        var text = ""
+        for fact in facts {
+            guard room >= fact.count + 2 else { break }
+            text += "  " + fact
+            room -= fact.count + 2
         }
+        guard room >= 0, facts.isEmpty || !text.isEmpty else {
+            return String((label + (facts.first ?? "")).prefix(max(0, width)))
+        }
+        return coloured(label, progress.phase) + bar(step: progress.step, cells: cells) + text
     }
 
     /// Each expert has cells in proportion to its steps, but at least one. Its last cell is filled

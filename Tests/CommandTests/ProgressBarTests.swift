@@ -37,8 +37,18 @@ import Testing
     @Test func `a line tells phase, step, ETA, pace and sigma`() {
         let bar = ProgressBar(baseSteps: 3, refinerSteps: 1, usesColours: false)
         #expect(
-            bar.line(for: Sample.progress(.base, step: 2), width: 72)
-                == "base     █████████░░░░░│░░░░  step 2/4  ETA 0:12  4.13 s/it  sigma 1.613")
+            bar.line(for: Sample.progress(.base, step: 2), width: 76)
+                == "base     ████████░░░░│░░░░  step 2/4  ETA 0:12  4.13 s/it  sigma 1.613")
+    }
+
+    @Test func `the bar keeps its length from step to step`() {
+        let bar = ProgressBar(baseSteps: 80, refinerSteps: 20, usesColours: false)
+        let lengths = (0...100).map { step in
+            let phase = step <= 80 ? Phase.base : .refiner
+            let progress = Sample.progress(phase, step: step, steps: 100, eta: Double(step * 40))
+            return bar.line(for: progress, width: 80).count { "█▓░│".contains($0) }
+        }
+        #expect(Set(lengths) == [21])
     }
 
     @Test(arguments: [Phase.textEncoding, .imageEncoding, .base, .refiner, .decoding])
@@ -54,7 +64,7 @@ import Testing
     @Test func `a narrow terminal keeps the step and loses the rest`() {
         let bar = ProgressBar(baseSteps: 3, refinerSteps: 1, usesColours: false)
         let progress = Sample.progress(.base, step: 2, imageIndex: 0, imageCount: 2)
-        #expect(bar.line(for: progress, width: 32) == "base     ██████░░░│░░░  step 2/4")
-        #expect(bar.line(for: progress, width: 20) == "base      step 2/4")
+        #expect(bar.line(for: progress, width: 32) == "base     █████░░░│░░  step 2/4")
+        #expect(bar.line(for: progress, width: 20) == "base     step 2/4")
     }
 }
