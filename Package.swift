@@ -87,7 +87,8 @@ let package = Package(
 
         // Tests.
         .target(
-            name: "TestSupport", dependencies: ["Generation", "Weights", "CLibpng"], path: "Tests/TestSupport",
+            name: "TestSupport", dependencies: ["Generation", "Weights", "CLibpng"],
+            path: "Tests/TestSupport",
             swiftSettings: swift),
         tests("GenerationTests", ["Generation", "TestSupport"]),
         tests("MetricsTests", ["Metrics"]),
@@ -97,7 +98,10 @@ let package = Package(
         tests("WeightsTests", ["Weights", "Tensors", "TestSupport"]),
         tests(
             "SDXLTests",
-            ["SDXL", "Generation", "Diffusion", "Tokenization", "Tensors", "Weights", "TestSupport"]),
+            [
+                "SDXL", "Generation", "Diffusion", "Tokenization", "Tensors", "Weights",
+                "TestSupport",
+            ]),
         tests("PNGEncodingTests", ["PNGEncoding", "Generation", "TestSupport"]),
         tests("WireTests", ["Wire", "CProtobufC", "CRefineryProto", "Generation", "TestSupport"]),
         tests("TransportTests", ["Transport", "Locking", "TestSupport"]),
