@@ -63,17 +63,4 @@ public final class RefineryServer: Sendable {
         }
         loop.stop()
     }
-
-    /// The signals among `numbers` that the process gets, such as SIGTERM and SIGINT, instead of
-    /// what they would do. Ends when the server has stopped.
-    /// - Throws: ``TransportError``, for a signal that cannot be watched.
-    public func signals(_ numbers: [Int32]) async throws -> AsyncStream<Int32> {
-        let (signals, continuation) = AsyncStream.makeStream(of: Int32.self)
-        try await loop.perform { [core] in
-            try core.value.watch(numbers) { signal in
-                if let signal { continuation.yield(signal) } else { continuation.finish() }
-            }
-        }
-        return signals
-    }
 }

@@ -27,6 +27,10 @@ public struct ServerConfiguration: Sendable {
     /// A connection with more bytes waiting than this is cut.
     public var outputByteLimit = 32 << 20
 
+    /// A TCP peer that acknowledges nothing for this long, or takes nothing for so long while bytes
+    /// wait for it, is given up by the kernel.
+    public var unacknowledgedTimeout = Duration.seconds(30)
+
     /// Each running job's watcher hears something at least this often.
     public var progressInterval = Duration.seconds(10)
     /// How long a closing connection may take to accept what was already sent.

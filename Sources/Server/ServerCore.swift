@@ -54,6 +54,7 @@ final class ServerCore {
         options.highWatermark = configuration.outputHighWatermark
         options.lowWatermark = configuration.outputLowWatermark
         options.closeTimeout = configuration.closeTimeout
+        options.unacknowledgedTimeout = configuration.unacknowledgedTimeout
         let limit =
             self.limit ?? configuration.connectionMaximum.map(ConnectionLimit.init(maximum:))
             ?? .belowDescriptorLimit()
@@ -71,9 +72,6 @@ final class ServerCore {
             throw error
         }
         listeners += opened
-        for listener in opened {
-            logger.info("listening", metadata: ["address": "\(listener.address)"])
-        }
         return opened.map(\.address)
     }
 
@@ -100,18 +98,6 @@ final class ServerCore {
     }
 
     // MARK: Stopping
-
-    /// - Parameter action: told each signal, and nil when the server has stopped.
-    func watch(
-        _ signals: [Int32], _ action: @escaping (Int32?) -> Void
-    ) throws(TransportError) {
-        guard !isStopping else { throw TransportError(.stopped, "the server has been stopped") }
-        for signal in signals {
-            let watcher = try SignalWatcher(signal, on: loop) { action(signal) }
-            endActions.append { watcher.close() }
-        }
-        endActions.append { action(nil) }
-    }
 
     /// - Parameter completion: called when the last connection is closed.
     func stop(grace: Duration, completion: @escaping () -> Void) {

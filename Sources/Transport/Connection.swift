@@ -22,7 +22,8 @@ public final class Connection: HandleOwner {
         public var lowWatermark = 256 << 10
         /// After this long without traffic the kernel asks whether a TCP peer still lives.
         public var keepAliveDelay = Duration.seconds(60)
-        /// After this long without an acknowledgement the kernel gives a TCP peer up.
+        /// After this long without an acknowledgement, or with a closed window while bytes wait,
+        /// the kernel gives a TCP peer up.
         public var unacknowledgedTimeout = Duration.seconds(30)
         /// How long ``Connection/close()`` waits for queued bytes to leave.
         public var closeTimeout = Duration.seconds(5)

@@ -145,15 +145,17 @@ private final class FakeRun: GenerationRun {
         return .step(report)
     }
 
-    /// Noise, so that a picture's size in pixels tells its size in bytes.
+    /// Noise, so that a picture's size in pixels tells its size in bytes. Sides are multiples of 8.
     private func decode() -> DecodedImage {
-        var state = UInt64(bitPattern: job.seeds[imageIndex]) | 1
-        let pixels = [UInt8](unsafeUninitializedCapacity: job.size.height * job.size.width * 3) {
-            for index in $0.indices {
+        var state = UInt64(bitPattern: job.seeds[imageIndex])
+        let byteCount = job.size.height * job.size.width * 3
+        let pixels = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
+            let bytes = UnsafeMutableRawBufferPointer(buffer)
+            for offset in stride(from: 0, to: byteCount, by: 8) {
                 state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                $0[index] = UInt8(truncatingIfNeeded: state >> 56)
+                bytes.storeBytes(of: state ^ state >> 32, toByteOffset: offset, as: UInt64.self)
             }
-            $1 = $0.count
+            initializedCount = byteCount
         }
         defer {
             imageIndex += 1

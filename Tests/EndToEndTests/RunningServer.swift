@@ -72,8 +72,14 @@ struct RunningServer {
 }
 
 extension ServerConfiguration {
+    /// With no limit on time but those a test sets: the machine may be slow.
     static func testing(_ change: (inout ServerConfiguration) -> Void) -> ServerConfiguration {
         var configuration = ServerConfiguration(version: "1.2.3")
+        configuration.headerTimeout = .seconds(3600)
+        configuration.payloadTimeout = .seconds(3600)
+        configuration.progressInterval = .seconds(3600)
+        configuration.closeTimeout = .seconds(3600)
+        configuration.unacknowledgedTimeout = .seconds(3600)
         change(&configuration)
         return configuration
     }

@@ -1,5 +1,4 @@
 import Generation
-import Glibc
 import Server
 import TestSupport
 import Testing
@@ -94,19 +93,6 @@ struct StopTests {
                 try await server.server.start(listeningOn: [try SocketAddress("127.0.0.1:0")])
             }
             #expect(error.kind == .stopped)
-        }
-    }
-
-    @Test func `a signal is told, and no more once the server has stopped`() async throws {
-        try await RunningServer.with { server in
-            let signals = try await server.server.signals([SIGUSR2])
-            kill(getpid(), SIGUSR2)
-            for await signal in signals {
-                #expect(signal == SIGUSR2)
-                break
-            }
-            await server.server.stop()
-            for await signal in signals { Issue.record("signal \(signal) after the end") }
         }
     }
 }

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 
 /// A blocking client socket with nothing between the test and the system: for bytes no well-behaved
-/// client would send, and endings it would not bring about. Every wait ends after 30 seconds.
+/// client would send, and endings it would not bring about. Every wait ends after 100 seconds.
 public final class RawSocket {
     private var descriptor: Int32
 
@@ -37,7 +37,7 @@ public final class RawSocket {
     deinit { close() }
 
     private func connect<Address>(_ address: inout Address, _ count: Int) throws {
-        var limit = timeval(tv_sec: 30, tv_usec: 0)
+        var limit = timeval(tv_sec: 100, tv_usec: 0)
         for option in [SO_RCVTIMEO, SO_SNDTIMEO] {
             setsockopt(
                 descriptor, SOL_SOCKET, option, &limit, socklen_t(MemoryLayout<timeval>.size))

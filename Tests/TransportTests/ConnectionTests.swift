@@ -128,7 +128,7 @@ struct ConnectionTests {
     }
 
     @Test func `close gives up on a peer that does not read`() async throws {
-        var options = Connection.Options()
+        var options = Connection.Options.patient
         options.closeTimeout = .milliseconds(50)
         let server = try await TestServer(options: options)
         defer { server.loop.stop() }
@@ -158,7 +158,7 @@ struct ConnectionTests {
     }
 
     @Test func `a slow reader is noticed, and so is its recovery`() async throws {
-        var options = Connection.Options()
+        var options = Connection.Options.patient
         options.highWatermark = 100_000
         options.lowWatermark = 10_000
         let server = try await TestServer(options: options)

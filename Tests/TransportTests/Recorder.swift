@@ -63,7 +63,7 @@ final class TestServer: Sendable {
     /// - Parameter handler: makes a connection's handler; it records what happens.
     init(
         at address: String = "127.0.0.1:0", maximum: Int = 1000,
-        options: Connection.Options = Connection.Options(),
+        options: Connection.Options = .patient,
         handler: @escaping @Sendable (AsyncStream<Happening>.Continuation) -> Recorder =
             Recorder.init
     ) async throws {
@@ -106,6 +106,16 @@ final class TestServer: Sendable {
         while try await loop.perform({ [loop] in loop.openHandleCount }) > 1 {
             try await Task.sleep(for: .milliseconds(2))
         }
+    }
+}
+
+extension Connection.Options {
+    /// With no limit on time: the machine may be slow.
+    static var patient: Connection.Options {
+        var options = Connection.Options()
+        options.closeTimeout = .seconds(3600)
+        options.unacknowledgedTimeout = .seconds(3600)
+        return options
     }
 }
 
