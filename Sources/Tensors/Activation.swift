@@ -68,7 +68,7 @@ extension Compute {
     public func concatenate(_ left: Activation, _ right: Activation) -> Activation {
         precondition(left.rows == right.rows)
         let out = activation(like: left, channels: left.channels + right.channels)
-        forEachBlock(of: left.rows) { rows in
+        forEachBlock(of: left.rows, operations: out.count) { rows in
             refinery_concatenate(
                 out.data + rows.lowerBound * out.channels,
                 left.data + rows.lowerBound * left.channels, left.channels,
@@ -80,7 +80,7 @@ extension Compute {
     /// target += other
     public func add(_ other: Activation, to target: Activation) {
         precondition(other.count == target.count)
-        forEachBlock(of: target.rows) { rows in
+        forEachBlock(of: target.rows, operations: target.count) { rows in
             let start = rows.lowerBound * target.channels
             refinery_add(target.data + start, other.data + start, rows.count * target.channels)
         }
@@ -90,7 +90,7 @@ extension Compute {
     /// the second half.
     public func geglu(_ input: Activation) -> Activation {
         let out = activation(like: input, channels: input.channels / 2)
-        forEachBlock(of: input.rows) { rows in
+        forEachBlock(of: input.rows, operations: 32 * out.count) { rows in
             refinery_geglu(
                 out.data + rows.lowerBound * out.channels,
                 input.data + rows.lowerBound * input.channels, rows.count, out.channels)
@@ -118,9 +118,9 @@ extension Compute {
     }
 
     /// Fixed blocks of rows, spread over the threads.
-    func forEachBlock(of rows: Int, _ body: (Range<Int>) -> Void) {
+    func forEachBlock(of rows: Int, operations: Int, _ body: (Range<Int>) -> Void) {
         let block = 64
-        forEachTile((rows + block - 1) / block) { index, _ in
+        forEachTile((rows + block - 1) / block, operations: operations) { index, _ in
             body(index * block..<min(rows, (index + 1) * block))
         }
     }

@@ -19,7 +19,10 @@ extension Compute {
         let tiles = (queries.tokens + tileRows - 1) / tileRows
         let out = activation(like: queries)
         withWorkerScratch(tileRows * keys.tokens) { scratch in
-            forEachTile(queries.images * heads * tiles) { index, worker in
+            forEachTile(
+                queries.images * heads * tiles,
+                operations: 4 * queries.count * keys.tokens
+            ) { index, worker in
                 let image = index / (heads * tiles)
                 let head = index / tiles % heads * headDimension
                 let row = index % tiles * tileRows

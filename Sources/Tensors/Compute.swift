@@ -11,6 +11,9 @@ public final class Compute {
     public let arena: Arena
     private let team: OpaquePointer
 
+    /// Loops of fewer operations are not shared out: about 20 microseconds of one thread.
+    var sharedOperations = 1 << 20
+
     /// - Parameters:
     ///   - threads: at least 1, the caller's own thread included.
     ///   - memoryByteCount: the most that activations may take at once; pages are taken on first
@@ -31,7 +34,16 @@ public final class Compute {
 
     /// Calls `tile(index, worker)` once for each index below `count`, spread over the threads;
     /// `worker` is below `threadCount`. Returns when all are done.
-    func forEachTile(_ count: Int, _ tile: (_ index: Int, _ worker: Int) -> Void) {
+    ///
+    /// - Parameter operations: about how many floating-point operations all tiles are together. Few
+    ///   are done by the caller alone: waking the others would take longer.
+    func forEachTile(
+        _ count: Int, operations: Int, _ tile: (_ index: Int, _ worker: Int) -> Void
+    ) {
+        guard operations >= sharedOperations, threadCount > 1, count > 1 else {
+            for index in 0..<count { tile(index, 0) }
+            return
+        }
         withoutActuallyEscaping(tile) { tile in
             var body = TileBody(call: tile)
             withUnsafeMutablePointer(to: &body) { pointer in

@@ -69,7 +69,10 @@ extension Compute {
                 widenFilters(layer, first: first, rows: columns, taps: taps, into: panel)
                 let columnTiles = (columns + Tile.columns - 1) / Tile.columns
                 withWorkerScratch(Tile.rows * inputs) { scratch in
-                    forEachTile(input.images * rowTiles * columnTiles) { index, worker in
+                    forEachTile(
+                        input.images * rowTiles * columnTiles,
+                        operations: 2 * out.rows * taps * inputs * columns
+                    ) { index, worker in
                         let image = index / (rowTiles * columnTiles)
                         let row = index / columnTiles % rowTiles * Tile.rows
                         let column = index % columnTiles * Tile.columns
@@ -124,7 +127,7 @@ extension Compute {
         let row = layer.inputs * taps
         let weight = layer.weight
         withWorkerScratch(row) { scratch in
-            forEachTile((rows + block - 1) / block) { index, worker in
+            forEachTile((rows + block - 1) / block, operations: rows * row) { index, worker in
                 let start = index * block
                 refinery_widen_filters(
                     panel + start * layer.inputs,

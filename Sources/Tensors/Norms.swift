@@ -36,7 +36,7 @@ extension Compute {
         scoped {
             let weight = widened(norm.weight)
             let bias = widened(norm.bias)
-            forEachBlock(of: input.rows) { rows in
+            forEachBlock(of: input.rows, operations: 8 * input.count) { rows in
                 let start = rows.lowerBound * channels
                 refinery_layer_norm(
                     out.data + start, input.data + start, rows.count, channels, weight, bias, 1e-5)
@@ -66,7 +66,7 @@ extension Compute {
                 arena.floats(input.images * blocks * groups * 4)
             ).bindMemory(to: Double.self, capacity: input.images * blocks * groups * 2)
             withWorkerScratch(channels) { scratch in
-                forEachTile(input.images * blocks) { index, worker in
+                forEachTile(input.images * blocks, operations: 4 * input.count) { index, worker in
                     let first = index % blocks * block
                     refinery_group_moments(
                         input.image(index / blocks) + first * channels,
@@ -89,7 +89,7 @@ extension Compute {
                     }
                 }
             }
-            forEachTile(input.images * blocks) { index, _ in
+            forEachTile(input.images * blocks, operations: 16 * input.count) { index, _ in
                 let image = index / blocks
                 let first = index % blocks * block
                 refinery_normalize(

@@ -65,7 +65,10 @@ extension Compute {
                     layer.weight, firstRow: layer.firstRow + first, rows: columns, columns: inputs,
                     into: panel)
                 let columnTiles = (columns + Tile.columns - 1) / Tile.columns
-                forEachTile(input.images * rowTiles * columnTiles) { index, _ in
+                forEachTile(
+                    input.images * rowTiles * columnTiles,
+                    operations: 2 * input.rows * inputs * columns
+                ) { index, _ in
                     let image = index / (rowTiles * columnTiles)
                     let row = index / columnTiles % rowTiles * Tile.rows
                     let column = index % columnTiles * Tile.columns
@@ -94,7 +97,7 @@ extension Compute {
         into panel: UnsafeMutablePointer<Float>
     ) {
         let block = 32
-        forEachTile((rows + block - 1) / block) { index, _ in
+        forEachTile((rows + block - 1) / block, operations: rows * columns) { index, _ in
             let start = index * block
             refinery_widen(
                 panel + start * columns,
@@ -111,7 +114,9 @@ extension Compute {
         let out = activation(like: input, channels: outputs)
         scoped {
             let wide = widened(matrix)
-            forEachTile(input.rows) { row, _ in
+            forEachTile(
+                input.rows, operations: 2 * input.count * outputs
+            ) { row, _ in
                 sgemm(
                     m: 1, n: outputs, k: input.channels, a: input.data + row * input.channels,
                     lda: input.channels, b: wide, ldb: outputs, transposeB: false,

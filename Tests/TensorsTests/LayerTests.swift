@@ -261,6 +261,7 @@ struct LayerTests {
         var first: [UInt8]?
         for threads in 1...3 {
             let compute = try Compute(threads: threads, memoryByteCount: 1 << 30)
+            compute.sharedOperations = 0
             let bytes = try body(compute).bytes
             #expect(first == nil || first == bytes, "\(threads) threads gave other bytes than one")
             first = bytes
