@@ -45,7 +45,8 @@ final class Session: ConnectionHandler {
 
     private func limitUnfinishedFrame() {
         guard !isEnding else { return }
-        let unfinished = wire.unfinishedFrame
+        // A peer that we do not read from cannot finish anything.
+        let unfinished = connection.isWritable ? wire.unfinishedFrame : nil
         if frameTimer == nil, unfinished != nil {
             frameTimer = UnfinishedFrameTimer(on: server.loop)
         }
@@ -108,12 +109,14 @@ final class Session: ConnectionHandler {
         } else if !connection.isWritable {
             // Who does not read our answers shall not ask for more.
             connection.pauseReading()
+            limitUnfinishedFrame()
         }
     }
 
     func connectionBecameWritable(_ connection: Connection) {
         guard !isEnding else { return }
         connection.resumeReading()
+        limitUnfinishedFrame()
         for call in calls.values { call.sendHeldEvent() }
     }
 
