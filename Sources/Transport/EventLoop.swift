@@ -5,7 +5,7 @@ internal import Locking
 /// A libuv loop on a thread of its own: the place where sockets live.
 ///
 /// Start reading here. Transport moves bytes and knows no protocol. ``Listener``, ``Connection``,
-/// ``LoopTimer`` and ``SignalWatcher`` belong to one loop, are not `Sendable`, and stop the program
+/// and ``LoopTimer`` belong to one loop, are not `Sendable`, and stop the program
 /// when used from another thread. Only the loop itself may be shared: ``submit(_:)`` is how every
 /// other thread speaks to what lives on it, and ``LoopBound`` carries a reference across.
 public final class EventLoop: @unchecked Sendable {
@@ -121,7 +121,7 @@ public final class EventLoop: @unchecked Sendable {
         precondition(isCurrent, "a loop's object was used outside the loop's thread")
     }
 
-    /// Handles open on this loop now: listeners, connections, timers, signals.
+    /// Handles open on this loop now: listeners, connections, timers.
     public var openHandleCount: Int {
         assertCurrent()
         return handles.count

@@ -135,23 +135,4 @@ struct EventLoopTests {
     func milliseconds(duration: Duration, expected: UInt64) {
         #expect(duration.wholeMilliseconds == expected)
     }
-
-    @Test func `a signal reaches its watcher`() async throws {
-        let loop = try EventLoop(name: "signal")
-        let (signals, continuation) = AsyncStream.makeStream(of: Void.self)
-        try await loop.perform {
-            _ = try SignalWatcher(SIGUSR1, on: loop) { continuation.yield() }
-        }
-        kill(getpid(), SIGUSR1)
-        for await _ in signals { break }
-        loop.stop()
-    }
-
-    @Test func `a signal that cannot be watched is an error`() async throws {
-        let loop = try EventLoop(name: "signal")
-        await #expect(throws: TransportError.self) {
-            try await loop.perform { _ = try SignalWatcher(SIGKILL, on: loop) {} }
-        }
-        loop.stop()
-    }
 }
