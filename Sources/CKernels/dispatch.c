@@ -23,13 +23,17 @@ refinery_isa refinery_isa_available(void) {
     return refinery_isa_avx2;
 }
 
-static atomic_int chosen = -1;
+static atomic_int best = -1;
+static _Thread_local int forced = -1;
 
 refinery_isa refinery_isa_current(void) {
-    int isa = atomic_load_explicit(&chosen, memory_order_relaxed);
+    if (forced >= 0) {
+        return (refinery_isa)forced;
+    }
+    int isa = atomic_load_explicit(&best, memory_order_relaxed);
     if (isa < 0) {
         isa = (int)refinery_isa_available();
-        atomic_store_explicit(&chosen, isa, memory_order_relaxed);
+        atomic_store_explicit(&best, isa, memory_order_relaxed);
     }
     return (refinery_isa)isa;
 }
@@ -38,7 +42,7 @@ bool refinery_isa_force(refinery_isa isa) {
     if (isa > refinery_isa_available()) {
         return false;
     }
-    atomic_store_explicit(&chosen, (int)isa, memory_order_relaxed);
+    forced = (int)isa;
     return true;
 }
 

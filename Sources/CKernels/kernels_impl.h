@@ -374,3 +374,5 @@ void KERNEL(to_pixels)(uint8_t *out, const float *in, size_t count) {
         }
     }
 }
+
+#include "winograd_impl.h"

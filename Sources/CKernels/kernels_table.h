@@ -31,5 +31,18 @@
     X(void, softmax,                                                                               \
       (float *data, size_t rows, size_t columns, float scale, ptrdiff_t causal_start),             \
       (data, rows, columns, scale, causal_start))                                                  \
+    X(void, winograd_filters,                                                                      \
+      (float *out, size_t plane_stride, const void *in, refinery_dtype dtype, size_t rows,         \
+       size_t channels, float *scratch),                                                           \
+      (out, plane_stride, in, dtype, rows, channels, scratch))                                     \
+    X(void, winograd_inputs,                                                                       \
+      (float *out, size_t plane_stride, const float *image, const refinery_winograd_grid *grid,    \
+       size_t channels, size_t first, size_t count),                                               \
+      (out, plane_stride, image, grid, channels, first, count))                                    \
+    X(void, winograd_outputs,                                                                      \
+      (float *out, size_t out_stride, const float *planes, size_t plane_stride,                    \
+       const refinery_winograd_grid *grid, size_t columns, const float *bias,                      \
+       const float *residual, size_t first, size_t count),                                         \
+      (out, out_stride, planes, plane_stride, grid, columns, bias, residual, first, count))        \
     X(bool, all_finite, (const float *data, size_t count), (data, count))                          \
     X(void, to_pixels, (uint8_t *out, const float *in, size_t count), (out, in, count))

@@ -58,6 +58,16 @@ extension Compute {
         let added = accumulates ? nil : residual
         scoped {
             let offsets = pixelOffsets(layer, offset: offset, images: input.images)
+            if geometry.step == 1,
+                Winograd.pays(
+                    height: out.height, width: out.width, inputs: layer.inputs,
+                    outputs: layer.outputs)
+            {
+                winograd(
+                    input, layer, upsamples: geometry.upsamples, offsets: offsets,
+                    residual: residual, into: out)
+                return
+            }
             let taps = 9
             let inputs = layer.inputs
             let panelRows = min(

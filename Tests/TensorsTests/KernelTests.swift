@@ -2,9 +2,7 @@ import CKernels
 import Foundation
 import Testing
 
-/// The kernels' three builds against plain double-precision formulas, over awkward sizes. Serialized:
-/// the instruction set is forced for the whole process.
-@Suite(.serialized)
+/// The kernels' three builds against plain double-precision formulas, over awkward sizes.
 struct KernelTests {
     static let counts = [1, 3, 4, 7, 8, 15, 16, 17, 31, 33, 64, 100]
     static let sets: [refinery_isa] = [
@@ -192,6 +190,70 @@ struct KernelTests {
                 for column in 0..<columns {
                     let wanted = column <= row ? 1 / Float(row + 1) : 0
                     #expect(abs(out[row * columns + column] - wanted) < 1e-6, "\(set)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [(6, 7, 3, false), (9, 5, 17, false), (7, 8, 16, true), (3, 10, 33, true)])
+    func `Winograd's transforms make a 3x3 convolution`(
+        height: Int, width: Int, channels: Int, upsample: Bool
+    ) {
+        let sourceWidth = upsample ? (width + 1) / 2 : width
+        let sourceHeight = upsample ? (height + 1) / 2 : height
+        let image = (0..<sourceHeight * sourceWidth * channels).map { Float(sin(Double($0))) }
+        let outputs = 5
+        let filters = (0..<outputs * channels * 9).map { Float(cos(Double($0))) }
+        let bias = (0..<outputs).map { Float($0) }
+        var grid = refinery_winograd_grid(
+            height: height, width: width, tile_columns: (width + 3) / 4, upsample: upsample)
+        let tiles = (height + 3) / 4 * grid.tile_columns
+        withEachSet { set in
+            var u = [Float](repeating: .nan, count: 36 * outputs * channels)
+            var v = [Float](repeating: .nan, count: 36 * tiles * channels)
+            var m = [Float](repeating: 0, count: 36 * tiles * outputs)
+            var scratch = [Float](repeating: 0, count: 18 * channels)
+            var out = [Float](repeating: 0, count: height * width * outputs)
+            refinery_winograd_filters(
+                &u, outputs * channels, filters, refinery_dtype_float32, outputs, channels,
+                &scratch)
+            refinery_winograd_inputs(&v, tiles * channels, image, &grid, channels, 0, tiles)
+            for plane in 0..<36 {
+                for tile in 0..<tiles {
+                    for o in 0..<outputs {
+                        var sum: Float = 0
+                        for c in 0..<channels {
+                            sum +=
+                                v[(plane * tiles + tile) * channels + c]
+                                * u[(plane * outputs + o) * channels + c]
+                        }
+                        m[(plane * tiles + tile) * outputs + o] = sum
+                    }
+                }
+            }
+            refinery_winograd_outputs(
+                &out, outputs, m, tiles * outputs, &grid, outputs, bias, nil, 0, tiles)
+            for y in 0..<height {
+                for x in 0..<width {
+                    for o in 0..<outputs {
+                        var wanted = Double(bias[o])
+                        for tap in 0..<9 {
+                            let (row, column) = (y + tap / 3 - 1, x + tap % 3 - 1)
+                            guard (0..<height).contains(row), (0..<width).contains(column) else {
+                                continue
+                            }
+                            let token =
+                                upsample
+                                ? row / 2 * sourceWidth + column / 2 : row * sourceWidth + column
+                            for c in 0..<channels {
+                                wanted +=
+                                    Double(image[token * channels + c])
+                                    * Double(filters[(o * channels + c) * 9 + tap])
+                            }
+                        }
+                        let got = Double(out[(y * width + x) * outputs + o])
+                        #expect(abs(got - wanted) < 1e-4, "(\(y), \(x)), \(o) with \(set)")
+                    }
                 }
             }
         }

@@ -20,6 +20,8 @@ struct LayerTests {
         Shape(images: 1, height: 5, width: 7, inputs: 4, outputs: 64),
         Shape(images: 2, height: 17, width: 9, inputs: 33, outputs: 3),
         Shape(images: 1, height: 20, width: 15, inputs: 64, outputs: 330),
+        // Enough tiles and channels for Winograd.
+        Shape(images: 2, height: 22, width: 25, inputs: 36, outputs: 40),
     ]
 
     @Test(arguments: shapes) func `a linear layer is x times the weight's transpose plus bias`(

@@ -94,18 +94,19 @@ import Testing
     }
 
     @Test(arguments: [
-        ("one letter", String(repeating: "a", count: 50_000)),
-        ("one long mark", String(repeating: "?", count: 50_000)),
-        ("exclamation marks", String(repeating: "!", count: 50_000)),
-        ("special tokens", String(repeating: "<|endoftext|>", count: 5_000)),
-        ("beginnings of special tokens", String(repeating: "<|endoftext", count: 5_000)),
-        ("spaces", String(repeating: " ", count: 50_000)),
-        ("NUL", String(repeating: "\0", count: 50_000)),
-        ("emoji", String(repeating: "\u{1F469}\u{200D}\u{1F680}", count: 10_000)),
-        ("combining marks", "a" + String(repeating: "\u{301}\u{316}", count: 4_000)),
-        ("the last scalar", String(repeating: "\u{10FFFF}", count: 10_000)),
+        ("one letter", "a", 50_000),
+        ("one long mark", "?", 50_000),
+        ("exclamation marks", "!", 50_000),
+        ("special tokens", "<|endoftext|>", 5_000),
+        ("beginnings of special tokens", "<|endoftext", 5_000),
+        ("spaces", " ", 50_000),
+        ("NUL", "\0", 50_000),
+        ("emoji", "\u{1F469}\u{200D}\u{1F680}", 10_000),
+        ("combining marks", "\u{301}\u{316}", 4_000),
+        ("the last scalar", "\u{10FFFF}", 10_000),
     ])
-    func `hostile text has 77 valid ids`(name: String, text: String) {
+    func `hostile text has 77 valid ids`(name: String, piece: String, count: Int) {
+        let text = "a" + String(repeating: piece, count: count)
         for padding in [CLIPTokenizer.Padding.endOfText, .zero] {
             let prompt = CLIPTokenizer.shared.encode(text, padding: padding)
             #expect(prompt.ids.count == 77)

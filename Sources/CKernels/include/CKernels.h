@@ -21,9 +21,9 @@ typedef enum : int32_t {
 
 /// The best this CPU can run.
 refinery_isa refinery_isa_available(void);
-/// The one in use. Not for use while kernels run.
+/// The one that this thread's kernels use.
 refinery_isa refinery_isa_current(void);
-/// Forces one, for tests; false when this CPU cannot run it. Not for use while kernels run.
+/// Forces one on this thread, for tests; false when this CPU cannot run it.
 bool refinery_isa_force(refinery_isa isa);
 
 typedef enum : int32_t {
@@ -86,6 +86,38 @@ void refinery_softmax(
 void refinery_gather_tap(
     float *out, const float *image, size_t height, size_t width, size_t channels, size_t out_width,
     size_t stride, ptrdiff_t dy, ptrdiff_t dx, bool upsample, size_t first, size_t count);
+
+// Winograd's F(4x4, 3x3): a 4 x 4 tile of outputs from a 6 x 6 tile of inputs in 36 products a channel
+// in place of 144 (Lavin and Gray 2016, section 4.3). Planes are the 36 places of a transformed tile.
+
+/// How an image is cut into tiles of 4 x 4 outputs, row by row.
+typedef struct {
+    /// Of the outputs.
+    size_t height, width;
+    size_t tile_columns;
+    /// Each input token stands for 2 x 2.
+    bool upsample;
+} refinery_winograd_grid;
+
+/// Filters of [rows, channels, 9] of `dtype` as 36 planes [rows, channels], `plane_stride` floats apart.
+/// `scratch`: 18 * channels floats.
+void refinery_winograd_filters(
+    float *out, size_t plane_stride, const void *in, refinery_dtype dtype, size_t rows,
+    size_t channels, float *scratch);
+
+/// Input tiles [first, first + count) of an image as 36 planes [count, channels], `plane_stride`
+/// floats apart; zeros around the picture.
+void refinery_winograd_inputs(
+    float *out, size_t plane_stride, const float *image, const refinery_winograd_grid *grid,
+    size_t channels, size_t first, size_t count);
+
+/// Output tiles [first, first + count) from 36 planes [count, columns], plus `bias` and, unless NULL,
+/// `residual`, into `columns` channels of `out`, whose tokens (and `residual`'s) are `out_stride`
+/// floats apart. `residual` may be `out`.
+void refinery_winograd_outputs(
+    float *out, size_t out_stride, const float *planes, size_t plane_stride,
+    const refinery_winograd_grid *grid, size_t columns, const float *bias, const float *residual,
+    size_t first, size_t count);
 
 /// out[r] = [left[r], right[r]]
 void refinery_concatenate(
