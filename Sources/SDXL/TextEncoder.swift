@@ -159,7 +159,7 @@ extension TextEncoder {
             ), scope: scope)
     }
 
-    private static let vocabularySize = 49408
+    static let vocabularySize = 49408
 
     private init(
         width: Int, headDimension: Int, tokenEmbedding: WeightTensor,

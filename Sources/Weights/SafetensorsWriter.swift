@@ -25,20 +25,39 @@ public struct SafetensorsWriter {
 
     /// The whole file. Names need no escapes: they are the engine's own.
     public func serialized() -> Data {
-        let tensors = entries.map { entry in
-            let shape = entry.shape.map(String.init).joined(separator: ",")
-            return """
-                "\(entry.name)":{"dtype":"\(entry.dtype)","shape":[\(shape)],\
-                "data_offsets":[\(entry.range.lowerBound),\(entry.range.upperBound)]}
-                """
-        }
-        var header = "{" + tensors.joined(separator: ",") + "}"
-        header += String(repeating: " ", count: (8 - header.utf8.count % 8) % 8)
-        var file = Data()
-        withUnsafeBytes(of: UInt64(header.utf8.count).littleEndian) { file.append(contentsOf: $0) }
-        file.append(contentsOf: header.utf8)
+        var file = Data(
+            Self.header(entries.map { ($0.name, $0.dtype, $0.shape, $0.range.count) }))
         file.append(payload)
         return file
+    }
+
+    /// What comes before the tensors' bytes, which follow in this order without gaps. Names and
+    /// metadata need no escapes but for quotation marks in the latter's values.
+    public static func header(
+        _ tensors: [(name: String, dtype: String, shape: [Int], byteCount: Int)],
+        metadata: [String: String] = [:]
+    ) -> [UInt8] {
+        var members: [String] = []
+        if !metadata.isEmpty {
+            let pairs = metadata.sorted { $0.key < $1.key }.map { key, value in
+                "\"\(key)\":\"\(value.replacing("\"", with: "\\\""))\""
+            }
+            members.append("\"__metadata__\":{\(pairs.joined(separator: ","))}")
+        }
+        var offset = 0
+        for tensor in tensors {
+            let shape = tensor.shape.map(String.init).joined(separator: ",")
+            members.append(
+                """
+                "\(tensor.name)":{"dtype":"\(tensor.dtype)","shape":[\(shape)],\
+                "data_offsets":[\(offset),\(offset + tensor.byteCount)]}
+                """)
+            offset += tensor.byteCount
+        }
+        var json = "{" + members.joined(separator: ",") + "}"
+        json += String(repeating: " ", count: (8 - json.utf8.count % 8) % 8)
+        return withUnsafeBytes(of: UInt64(json.utf8.count).littleEndian) { Array($0) }
+            + Array(json.utf8)
     }
 
     private mutating func add<Element: BitwiseCopyable>(

@@ -130,6 +130,11 @@ bool refinery_all_finite(const float *data, size_t count);
 /// 8-bit pixels of a decoded picture: (x / 2 + 0.5) clamped, times 255, half to even.
 void refinery_to_pixels(uint8_t *out, const float *in, size_t count);
 
+/// Elements [first, first + count) of an endless stream that `seed` names: each is one of the table's
+/// 256 values, all equally likely.
+void refinery_fill_random(
+    uint16_t *out, const uint16_t table[256], uint64_t seed, size_t first, size_t count);
+
 /// A fixed set of threads that shares out the tiles of one loop after another.
 typedef struct refinery_team refinery_team;
 typedef void (*refinery_team_body)(void *context, size_t index, size_t worker);
