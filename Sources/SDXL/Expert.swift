@@ -2,7 +2,7 @@ internal import Tensors
 internal import Weights
 
 /// One expert: a base or a refiner with its text encoders. Immutable, shared by all lanes; the
-/// weights stay in the mapped file.
+/// weights stay in the mapped files.
 struct Expert: Sendable {
     let unet: UNet
     /// The base's first encoder.
@@ -11,44 +11,51 @@ struct Expert: Sendable {
     /// Only the base decodes: one VAE finishes every picture.
     let decoder: VAEDecoder?
 
-    /// SDXL base as the original single file holds it.
-    init(base file: ModelFile) throws(ModelFileError) {
-        let hints = try SDXLHints(file)
-        let conditioner = WeightScope(file, "conditioner.")["embedders"]
+    /// - Parameter vae: decodes in place of the model's own.
+    init(base model: StoredModel, vae: StoredModel? = nil) throws(ModelFileError) {
         let clipL = try TextEncoder(
-            clipL: conditioner[0]["transformer"]["text_model"],
-            headDimension: hints.textEncoderHeadDimension)
-        openCLIP = try TextEncoder(
-            openCLIP: conditioner[1]["model"], headDimension: hints.textEncoder2HeadDimension)
+            Self.required(model.clipL, "the CLIP-L text encoder", of: model), pools: false)
+        openCLIP = try Self.openCLIP(of: model)
         self.clipL = clipL
         unet = try UNet(
-            WeightScope(file, "model.diffusion_model."), headDimension: hints.unetHeadDimension,
+            model.unet, headDimension: model.unetHeadDimension,
             pooledWidth: openCLIP.pooledWidth, timeIDCount: 6)
-        decoder = try VAEDecoder(WeightScope(file, "first_stage_model."))
-        try checkContext(file, width: clipL.width + openCLIP.width)
+        decoder = try VAEDecoder(Self.required((vae ?? model).vae, "the VAE", of: vae ?? model))
+        try checkContext(model, width: clipL.width + openCLIP.width)
     }
 
-    /// The SDXL refiner as the original single file holds it.
-    init(refiner file: ModelFile) throws(ModelFileError) {
-        let hints = try SDXLHints(file)
+    init(refiner model: StoredModel) throws(ModelFileError) {
         clipL = nil
-        openCLIP = try TextEncoder(
-            openCLIP: WeightScope(file, "conditioner.")["embedders"][0]["model"],
-            headDimension: hints.textEncoder2HeadDimension)
+        openCLIP = try Self.openCLIP(of: model)
         unet = try UNet(
-            WeightScope(file, "model.diffusion_model."), headDimension: hints.unetHeadDimension,
+            model.unet, headDimension: model.unetHeadDimension,
             pooledWidth: openCLIP.pooledWidth, timeIDCount: 5)
         decoder = nil
-        try checkContext(file, width: openCLIP.width)
+        try checkContext(model, width: openCLIP.width)
     }
 
-    private func checkContext(_ file: ModelFile, width: Int) throws(ModelFileError) {
-        guard unet.contextWidth == width else {
+    private static func openCLIP(of model: StoredModel) throws(ModelFileError) -> TextEncoder {
+        try TextEncoder(
+            required(model.openCLIP, "the OpenCLIP text encoder", of: model), pools: true)
+    }
+
+    private static func required<Part>(
+        _ part: Part?, _ what: String, of model: StoredModel
+    ) throws(ModelFileError) -> Part {
+        guard let part else {
             throw ModelFileError(
-                file: file.name, tensor: "model.diffusion_model.middle_block.1",
-                .misfit(
-                    "attends over \(unet.contextWidth) numbers a token; the text encoders give \(width)"
-                ))
+                file: model.name,
+                .misfit("lacks \(what); take the whole checkpoint, as published"))
+        }
+        return part
+    }
+
+    private func checkContext(_ model: StoredModel, width: Int) throws(ModelFileError) {
+        guard unet.contextWidth == width else {
+            throw model.unet["middle_block"][1].misfit(
+                "transformer_blocks.0.attn2.to_k.weight",
+                "attends over \(unet.contextWidth) numbers a token; the text encoders give \(width)"
+            )
         }
     }
 }

@@ -1,10 +1,10 @@
 internal import CEmbeddedModels
 internal import FoundationEssentials
 public import Generation
-public import Weights
+internal import Weights
 
-/// The models there are: every `.safetensors` file of the models directory, in the order of their
-/// names, then the built-in SDXL base and refiner.
+/// The models there are: every `.safetensors` file and every folder in diffusers' layout of the models
+/// directory, in the order of their names, then the built-in SDXL base and refiner.
 ///
 /// Of each file the header is read and the rest mapped. Immutable: files that appear later are not
 /// seen. A file that cannot be used is listed with its problem, so that a request for it is told
@@ -15,7 +15,7 @@ public struct ModelCatalog: Sendable {
     /// What a request gets that names no model: the directory's SDXL base by its published name or
     /// alias, else its first base by name, else the built-in one.
     public let defaultBaseID: String
-    private let files: [String: ModelFile]
+    private let stored: [String: StoredModel]
 
     public static let builtInBaseID = "tiny-base"
     public static let builtInRefinerID = "tiny-refiner"
@@ -40,16 +40,22 @@ public struct ModelCatalog: Sendable {
             let own = aliases.filter { $0.value == entry.id }.keys.sorted()
             return ModelDescription(entry, aliases: own)
         }
-        files = entries.reduce(into: [:]) { $0[$1.id] = try? $1.file.get() }
+        stored = entries.reduce(into: [:]) { $0[$1.id] = try? $1.model.get() }
         let published = ModelAliases.base.lazy.compactMap { aliases[$0] }.first
         defaultBaseID =
             published.flatMap { $0 == Self.builtInBaseID ? nil : $0 }
             ?? models.first { $0.role == .base }?.id ?? Self.builtInBaseID
     }
 
-    /// The file of a model, by its id or an alias; nil where it is unknown or could not be opened.
-    public func file(for name: String) -> ModelFile? {
-        files[name] ?? models.first { $0.aliases.contains(name) }.flatMap { files[$0.id] }
+    /// A model by its id or an alias; nil where it is unknown or could not be opened.
+    public func stored(_ name: String) -> StoredModel? {
+        stored[name] ?? models.first { $0.aliases.contains(name) }.flatMap { stored[$0.id] }
+    }
+
+    /// The ids of the files that hold a VAE and nothing else, in ascending order. They are listed
+    /// among the models too, as unusable: they decode pictures and make none.
+    public var vaeIDs: [String] {
+        stored.filter { $0.value.isVAE }.keys.sorted()
     }
 }
 
@@ -58,7 +64,7 @@ public struct ModelCatalog: Sendable {
 extension ModelCatalog {
     fileprivate struct Entry {
         var id: String
-        var file: Result<ModelFile, ModelFileError>
+        var model: Result<StoredModel, ModelFileError>
     }
 
     private static let suffix = ".safetensors"
@@ -73,11 +79,22 @@ extension ModelCatalog {
                     + "and may be read, or none for the built-in models")
         }
         // A name that begins with a dot is hidden, often an unfinished download.
-        return names.filter { $0.hasSuffix(suffix) && !$0.hasPrefix(".") }.sorted().map { name in
-            Entry(
+        return names.filter { !$0.hasPrefix(".") }.sorted().compactMap { name in
+            let path = directory + "/" + name
+            if DiffusersFolder.isPresent(at: path) {
+                // A file beside it of the same name keeps that name.
+                let id = names.contains(name + suffix) ? name + " (folder)" : name
+                return Entry(
+                    id: id,
+                    model: Result { () throws(ModelFileError) in
+                        try StoredModel(DiffusersFolder(path: path), name: name)
+                    })
+            }
+            guard name.hasSuffix(suffix) else { return nil }
+            return Entry(
                 id: String(name.dropLast(suffix.count)),
-                file: Result { () throws(ModelFileError) in
-                    try ModelFile(path: directory + "/" + name)
+                model: Result { () throws(ModelFileError) in
+                    try StoredModel(ModelFile(path: path))
                 })
         }
     }
@@ -90,8 +107,9 @@ extension ModelCatalog {
             }
             return Entry(
                 id: id,
-                file: Result { () throws(ModelFileError) in
-                    try ModelFile(name: id, permanent: start, byteCount: byteCount)
+                model: Result { () throws(ModelFileError) in
+                    try StoredModel(
+                        ModelFile(name: id, permanent: start, byteCount: byteCount))
                 })
         }
         return [
@@ -105,20 +123,21 @@ extension ModelCatalog {
 
 extension ModelDescription {
     fileprivate init(_ entry: ModelCatalog.Entry, aliases: [String]) {
-        switch entry.file {
-        case .success(let file):
-            let architecture = ModelArchitecture(file)
-            let problem = Self.problem(file, architecture)
+        switch entry.model {
+        case .success(let model):
+            let architecture = model.architecture
+            let problem = Self.problem(model, architecture)
             // SDXL has 320 model channels and was trained at 1024 x 1024; fewer are test models.
-            let input = file.shape(of: "model.diffusion_model.input_blocks.0.0.weight")
+            let input = model.unet.shape(of: "input_blocks.0.0.weight")
             let isSmall = (input?.first).map { $0 < 320 } ?? false
             let side = isSmall ? 128 : 1024
             self.init(
                 id: entry.id, aliases: aliases, architecture: architecture.name,
                 role: problem == nil
                     ? (architecture == .sdxlRefiner ? .refiner : .base) : .unusable,
-                dtype: file.typeSummary, byteCount: Int64(file.byteCount),
-                parameterCount: Int64(file.parameterCount),
+                dtype: model.unet.file.typeSummary,
+                byteCount: Int64(model.files.reduce(0) { $0 + $1.byteCount }),
+                parameterCount: Int64(model.files.reduce(0) { $0 + $1.parameterCount }),
                 defaultSize: ImageSize(height: side, width: side),
                 minimumSide: isSmall ? 64 : 128, problem: problem ?? "")
         case .failure(let error):
@@ -130,35 +149,28 @@ extension ModelDescription {
         }
     }
 
-    /// Why a file that is sound by itself is no expert; nil if it may be one.
-    private static func problem(_ file: ModelFile, _ architecture: ModelArchitecture) -> String? {
+    /// Why a model that is sound by itself is no expert; nil if it may be one.
+    private static func problem(_ model: StoredModel, _ architecture: ModelArchitecture) -> String?
+    {
         switch architecture {
         case .sdxlBase, .sdxlRefiner: break
+        case .vae:
+            return "its architecture is VAE, which decodes pictures and makes none: it takes the "
+                + "place of a base model's own"
         case .sdxlInpainting, .sdxlEditing, .stableDiffusion1, .stableDiffusion2, .stableDiffusion3,
             .flux, .hiDream, .stableCascade, .pixArt, .diffusionTransformer, .lora, .controlNet,
-            .vae, .textEncoder, .unknown:
-            return
-                "its architecture is \(architecture.name); this server makes pictures with SDXL base and "
-                + "refiner checkpoints"
+            .textEncoder, .unknown:
+            return "its architecture is \(architecture.name); this server makes pictures with SDXL "
+                + "base and refiner checkpoints"
         }
-        let prediction = PredictionType(file)
-        guard prediction == .epsilon else {
-            return "it uses \(prediction.rawValue) prediction; this server knows epsilon prediction"
+        guard model.prediction == .epsilon else {
+            return "it uses \(model.prediction.rawValue) prediction; this server knows epsilon "
+                + "prediction"
         }
-        let isBase = architecture == .sdxlBase
-        var missing: [String] = []
-        func require(_ prefix: String, _ what: String) {
-            if !file.contains(prefix: prefix) { missing.append("\(what) (\(prefix)*)") }
-        }
-        require("model.diffusion_model.", "the U-Net in the original layout")
-        if isBase {
-            require("conditioner.embedders.0.transformer.text_model.", "the CLIP-L text encoder")
-        }
-        require("conditioner.embedders.\(isBase ? 1 : 0).model.", "the OpenCLIP text encoder")
-        if isBase { require("first_stage_model.", "the VAE") }
+        let missing = model.missingParts(isBase: architecture == .sdxlBase)
         return missing.isEmpty
             ? nil
-            : "it lacks \(missing.joined(separator: " and ")); take the whole checkpoint in one "
-                + "file, as published"
+            : "it lacks \(missing.joined(separator: " and ")); take the whole checkpoint, as "
+                + "published"
     }
 }

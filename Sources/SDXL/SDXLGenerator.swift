@@ -19,20 +19,22 @@ public final class SDXLGenerator: ImageGenerator {
     /// - Parameters:
     ///   - lanes: runs that may advance at once.
     ///   - threads: of each lane.
+    ///   - vae: decodes in place of every base's own; nil for these.
     ///   - trace: records every tensor of the (one) run it is given to.
     public init(
-        catalog: ModelCatalog, lanes: Int, threads: Int, trace: TraceRecorder? = nil
+        catalog: ModelCatalog, lanes: Int, threads: Int, vae: StoredModel? = nil,
+        trace: TraceRecorder? = nil
     ) throws(ComputeError) {
         pool = try ComputePool(lanes: lanes, threads: threads)
         self.trace = trace
         var experts: [String: Expert] = [:]
         var models = catalog.models
         for index in models.indices {
-            guard let file = catalog.file(for: models[index].id) else { continue }
+            guard let model = catalog.stored(models[index].id) else { continue }
             do {
                 switch models[index].role {
-                case .base: experts[models[index].id] = try Expert(base: file)
-                case .refiner: experts[models[index].id] = try Expert(refiner: file)
+                case .base: experts[models[index].id] = try Expert(base: model, vae: vae)
+                case .refiner: experts[models[index].id] = try Expert(refiner: model)
                 case .unusable: break
                 }
             } catch {

@@ -75,9 +75,9 @@ extension SpatialTransformer {
         norm = try scope["norm"].groupNorm(channels, epsilon: 1e-6)
         projectionIn = try scope["proj_in"].pointwise(inputs: channels, outputs: channels)
         guard headDimension > 0, channels % headDimension == 0 else {
-            throw ModelFileError(
-                file: scope.file.name, tensor: scope.prefix,
-                .misfit("has \(channels) channels, which heads of \(headDimension) do not divide"))
+            throw scope.misfit(
+                "proj_in.weight",
+                "has \(channels) channels, which heads of \(headDimension) do not divide")
         }
         var blocks: [Block] = []
         for index in 0..<scope.count(of: "transformer_blocks", probe: "norm1.weight") {

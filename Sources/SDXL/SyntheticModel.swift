@@ -42,9 +42,7 @@ public struct SyntheticModel: Sendable {
         guard file >= 0 else { throw Self.failure(path) }
         do throws(SyntheticModelError) {
             defer { close(file) }
-            try header.withUnsafeBytes { (bytes) throws(SyntheticModelError) in
-                try Self.write(bytes, to: file, path)
-            }
+            try Self.write(header, to: file, path)
             for tensor in tensors {
                 try write(tensor, to: file, path)
             }
@@ -93,18 +91,12 @@ extension SyntheticModel {
     ) throws(SyntheticModelError) {
         if tensor.fill == .positions {
             let positions = (0..<Int64(tensor.elementCount)).map(\.littleEndian)
-            try positions.withUnsafeBytes { (bytes) throws(SyntheticModelError) in
-                try Self.write(bytes, to: file, path)
-            }
-            return
+            return try Self.write(positions, to: file, path)
         }
         var first = 0
         while first < tensor.elementCount {
             let range = first..<min(tensor.elementCount, first + Self.blockElementCount)
-            let block = values(of: tensor, range)
-            try block.withUnsafeBytes { (bytes) throws(SyntheticModelError) in
-                try Self.write(bytes, to: file, path)
-            }
+            try Self.write(values(of: tensor, range), to: file, path)
             first = range.upperBound
         }
     }
@@ -138,16 +130,17 @@ extension SyntheticModel {
         name.utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 
-    private static func write(
-        _ bytes: UnsafeRawBufferPointer, to file: Int32, _ path: String
+    private static func write<Element: BitwiseCopyable>(
+        _ values: [Element], to file: Int32, _ path: String
     ) throws(SyntheticModelError) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let written = Glibc.write(
-                file, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw failure(path) }
-            rest = rest.dropFirst(written)
+        try values.withUnsafeBufferPointer { (values) throws(SyntheticModelError) in
+            var rest = UnsafeRawBufferPointer(values)
+            while !rest.isEmpty {
+                let written = Glibc.write(file, rest.baseAddress, rest.count)
+                if written < 0, errno == EINTR { continue }
+                guard written > 0 else { throw failure(path) }
+                rest = UnsafeRawBufferPointer(rebasing: rest[written...])
+            }
         }
     }
 }

@@ -97,8 +97,19 @@ struct TextEncoder: Sendable {
 // MARK: - From a model file
 
 extension TextEncoder {
-    /// CLIP-L as transformers names it.
-    init(clipL scope: WeightScope, headDimension: Int) throws(ModelFileError) {
+    /// - Parameter pools: whether it must have a pooled output, as only bigG does.
+    init(_ stored: StoredModel.StoredTextEncoder, pools: Bool) throws(ModelFileError) {
+        self =
+            stored.isOpenCLIP
+            ? try TextEncoder(openCLIP: stored)
+            : try TextEncoder(transformers: stored, pools: pools)
+    }
+
+    /// Either one as transformers names it.
+    private init(
+        transformers stored: StoredModel.StoredTextEncoder, pools: Bool
+    ) throws(ModelFileError) {
+        let scope = stored.weights["text_model"]
         let embeddings = scope["embeddings"]
         let tokens = try embeddings.tensor("token_embedding.weight", [Self.vocabularySize, nil])
         let width = tokens.shape[1]
@@ -119,15 +130,22 @@ extension TextEncoder {
                     contract: try layer["mlp"]["fc2"].linear(
                         inputs: expand.outputs, outputs: width)))
         }
+        var pooling: (norm: LayerNorm, projection: WeightTensor)?
+        if pools {
+            // Stored as a layer's weight, [pooled width, width].
+            let projection = try stored.weights.tensor("text_projection.weight", [nil, width])
+            pooling = (try scope["final_layer_norm"].layerNorm(width), projection.transposed())
+        }
         try self.init(
-            width: width, headDimension: headDimension, tokenEmbedding: tokens,
+            width: width, stored: stored, tokenEmbedding: tokens,
             positionEmbedding: try embeddings.tensor(
                 "position_embedding.weight", [CLIPTokenizer.length, width]),
-            layers: layers, activation: .quickGELU, pooling: nil, scope: scope)
+            layers: layers, pooling: pooling)
     }
 
-    /// OpenCLIP bigG as the original single file names it.
-    init(openCLIP scope: WeightScope, headDimension: Int) throws(ModelFileError) {
+    /// bigG as OpenCLIP names it.
+    private init(openCLIP stored: StoredModel.StoredTextEncoder) throws(ModelFileError) {
+        let scope = stored.weights
         let tokens = try scope.tensor("token_embedding.weight", [Self.vocabularySize, nil])
         let width = tokens.shape[1]
         var layers: [Layer] = []
@@ -149,31 +167,32 @@ extension TextEncoder {
                         inputs: expand.outputs, outputs: width)))
         }
         try self.init(
-            width: width, headDimension: headDimension, tokenEmbedding: tokens,
+            width: width, stored: stored, tokenEmbedding: tokens,
             positionEmbedding: try scope.tensor(
                 "positional_embedding", [CLIPTokenizer.length, width]),
-            layers: layers, activation: .gelu,
+            layers: layers,
             pooling: (
                 norm: try scope["ln_final"].layerNorm(width),
                 projection: try scope.tensor("text_projection", [width, nil])
-            ), scope: scope)
+            ))
     }
 
     static let vocabularySize = 49408
 
     private init(
-        width: Int, headDimension: Int, tokenEmbedding: WeightTensor,
-        positionEmbedding: WeightTensor, layers: [Layer], activation: ActivationFunction,
-        pooling: (norm: LayerNorm, projection: WeightTensor)?, scope: WeightScope
+        width: Int, stored: StoredModel.StoredTextEncoder, tokenEmbedding: WeightTensor,
+        positionEmbedding: WeightTensor, layers: [Layer],
+        pooling: (norm: LayerNorm, projection: WeightTensor)?
     ) throws(ModelFileError) {
+        let headDimension = stored.headDimension
         guard layers.count >= 2 else {
             throw ModelFileError(
-                file: scope.file.name, tensor: scope.prefix,
+                file: stored.weights.file.name, tensor: stored.weights.prefix,
                 .misfit("has \(layers.count) text encoder layers; SDXL reads the last but one"))
         }
         guard headDimension > 0, width % headDimension == 0 else {
             throw ModelFileError(
-                file: scope.file.name, tensor: scope.prefix,
+                file: stored.weights.file.name, tensor: stored.weights.prefix,
                 .misfit("is \(width) wide, which heads of \(headDimension) do not divide"))
         }
         self.width = width
@@ -181,7 +200,7 @@ extension TextEncoder {
         self.tokenEmbedding = tokenEmbedding
         self.positionEmbedding = positionEmbedding
         self.layers = layers
-        self.activation = activation
+        activation = stored.activation
         self.pooling = pooling
     }
 }

@@ -24,13 +24,12 @@ extension UNet {
         guard timeIDWidth > 0, timeIDWidth % 2 == 0,
             pooledWidth + timeIDCount * timeIDWidth == labelWidth
         else {
-            throw ModelFileError(
-                file: scope.file.name, tensor: label.prefix + "0.weight",
-                .misfit(
-                    """
-                    takes \(labelWidth) numbers, which are not \(pooledWidth) of the pooled text and \
-                    \(timeIDCount) sizes
-                    """))
+            throw label.misfit(
+                "0.weight",
+                """
+                takes \(labelWidth) numbers, which are not \(pooledWidth) of the pooled text and \
+                \(timeIDCount) sizes
+                """)
         }
         labelEmbedding = try Self.perceptron(label, inputs: labelWidth, outputs: embedding)
 

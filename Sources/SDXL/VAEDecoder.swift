@@ -99,9 +99,7 @@ extension VAEDecoder {
                         ? try upsample.convolution(inputs: channels, outputs: channels) : nil))
         }
         guard stages.count == 4 else {
-            throw ModelFileError(
-                file: scope.file.name, tensor: decoder.prefix + "up",
-                .misfit("has \(stages.count) stages; SDXL's VAE has 4"))
+            throw decoder.misfit("up", "has \(stages.count) stages; SDXL's VAE has 4")
         }
         self.stages = stages
         outputNorm = try decoder["norm_out"].groupNorm(channels, epsilon: 1e-6)

@@ -1,6 +1,6 @@
 public import Tensors
 
-/// A `.safetensors` file: named, checked tensors, in place.
+/// A `.safetensors` file, or the shards of one: named, checked tensors, in place.
 ///
 /// Opening reads the header only. The file is taken for hostile: whatever it holds, the outcome is a
 /// usable file or a ``ModelFileError``. Immutable, so all threads may share it; the mapping lives
@@ -12,12 +12,20 @@ public final class ModelFile: Sendable {
     public let metadata: [String: String]
     /// In ascending order.
     public let tensorNames: [String]
-    private let entries: [String: SafetensorsHeader.Entry]
-    private let memory: ModelMemory
+    /// Of the whole file, or of all shards together.
+    public let byteCount: Int
+    private let places: [String: Place]
+
+    private struct Place {
+        var entry: SafetensorsHeader.Entry
+        var memory: ModelMemory
+    }
 
     /// Opens and maps a file.
-    public convenience init(path: String) throws(ModelFileError) {
-        let name = path.split(separator: "/").last.map(String.init) ?? path
+    ///
+    /// - Parameter name: in messages; its own name unless given.
+    public convenience init(path: String, name: String? = nil) throws(ModelFileError) {
+        let name = name ?? path.split(separator: "/").last.map(String.init) ?? path
         try self.init(name: name, ModelMemory.mapped(path: path, name: name))
     }
 
@@ -38,14 +46,30 @@ public final class ModelFile: Sendable {
     private init(name: String, _ memory: ModelMemory) throws(ModelFileError) {
         let header = try SafetensorsHeader(memory.bytes, file: name)
         self.name = name
-        self.memory = memory
         metadata = header.metadata
-        entries = header.tensors
+        byteCount = memory.byteCount
+        places = header.tensors.mapValues { Place(entry: $0, memory: memory) }
         tensorNames = header.tensors.keys.sorted()
     }
 
-    /// Of the whole file.
-    public var byteCount: Int { memory.byteCount }
+    /// Takes the tensors of several files as those of one; the metadata is the first one's.
+    ///
+    /// - Parameter name: of the whole, for messages.
+    public init(name: String, shards: [ModelFile]) throws(ModelFileError) {
+        var places: [String: Place] = [:]
+        for shard in shards {
+            for (tensor, place) in shard.places {
+                guard places.updateValue(place, forKey: tensor) == nil else {
+                    throw ModelFileError(file: shard.name, tensor: tensor, .duplicateName)
+                }
+            }
+        }
+        self.name = name
+        metadata = shards.first?.metadata ?? [:]
+        byteCount = shards.reduce(0) { $0 + $1.byteCount }
+        self.places = places
+        tensorNames = places.keys.sorted()
+    }
 
     /// A tensor to compute with: F32, F16 or BF16.
     ///
@@ -53,7 +77,8 @@ public final class ModelFile: Sendable {
     public func tensor(
         _ name: String, shape: [Int?]
     ) throws(ModelFileError) -> WeightTensor {
-        guard let entry = entries[name] else { throw error(name, .missingTensor) }
+        guard let place = places[name] else { throw error(name, .missingTensor) }
+        let entry = place.entry
         guard entry.shape.count == shape.count,
             zip(entry.shape, shape).allSatisfy({ $1 == nil || $0 == $1 })
         else { throw error(name, .wrongShape(found: entry.shape, wanted: shape)) }
@@ -66,23 +91,23 @@ public final class ModelFile: Sendable {
         }
         return WeightTensor(
             name: name, dtype: type, shape: entry.shape,
-            bytes: memory.start + entry.bytes.lowerBound, owner: memory)
+            bytes: place.memory.start + entry.bytes.lowerBound, owner: place.memory)
     }
 
-    public func contains(_ name: String) -> Bool { entries[name] != nil }
+    public func contains(_ name: String) -> Bool { places[name] != nil }
 
     /// Nil where there is no such tensor. A scalar's is empty.
-    public func shape(of name: String) -> [Int]? { entries[name]?.shape }
+    public func shape(of name: String) -> [Int]? { places[name]?.entry.shape }
 
-    public func elementType(of name: String) -> ElementType? { entries[name]?.type }
+    public func elementType(of name: String) -> ElementType? { places[name]?.entry.type }
 
     /// The bytes of any tensor, of whatever type, valid while `body` runs; nil where there is none.
     public func withBytes<Result>(
         of name: String, _ body: (UnsafeRawBufferPointer) throws -> Result
     ) rethrows -> Result? {
-        guard let entry = entries[name] else { return nil }
-        return try withExtendedLifetime(memory) {
-            try body(UnsafeRawBufferPointer(rebasing: memory.bytes[entry.bytes]))
+        guard let place = places[name] else { return nil }
+        return try withExtendedLifetime(place.memory) {
+            try body(UnsafeRawBufferPointer(rebasing: place.memory.bytes[place.entry.bytes]))
         }
     }
 
@@ -117,8 +142,9 @@ public final class ModelFile: Sendable {
     }
 
     private var parameterCounts: [ElementType: Int] {
-        entries.values.reduce(into: [:]) { counts, entry in
-            // All fit the file, so their sum fits an Int.
+        places.values.reduce(into: [:]) { counts, place in
+            let entry = place.entry
+            // All fit their files, so their sum fits an Int.
             if entry.type.isFloatingPoint { counts[entry.type, default: 0] += entry.elementCount }
         }
     }

@@ -78,7 +78,7 @@ extension ModelFileError.Reason: CustomStringConvertible {
         case .tooManyDimensions(let count):
             "has \(count) dimensions or more; at most \(SafetensorsHeader.rankMaximum) are allowed"
         case .duplicateName:
-            "the name occurs twice in the header"
+            "the name occurs twice"
         case .unknownElementType(let name):
             "has the element type \"\(excerpt(name))\", which safetensors does not know"
         case .sizeOverflow(let shape):

@@ -9,7 +9,8 @@ struct ModelsCommand: AsyncParsableCommand {
             EXAMPLES
               refinery models --models ~/models
               refinery models --server 127.0.0.1:7420 --json
-            """)
+            """,
+        subcommands: [MakeSyntheticCommand.self])
 
     @OptionGroup var source: SourceOptions
 

@@ -24,9 +24,9 @@ struct ModelCatalogTests {
             #expect(model.minimumSide == 64)
         }
         #expect(catalog.defaultBaseID == "tiny-base")
-        #expect(catalog.file(for: "tiny-refiner")?.name == "tiny-refiner")
-        #expect(catalog.file(for: Self.baseAlias)?.name == "tiny-base")
-        #expect(catalog.file(for: "nothing") == nil)
+        #expect(catalog.stored("tiny-refiner")?.name == "tiny-refiner")
+        #expect(catalog.stored(Self.baseAlias)?.name == "tiny-base")
+        #expect(catalog.stored("nothing") == nil)
     }
 
     @Test func `a directory's files come first, and a broken one stops no other`() throws {
@@ -48,9 +48,9 @@ struct ModelCatalogTests {
             #expect(catalog.models[1].problem.contains("its architecture is LoRA"))
             #expect(catalog.models[2].defaultSize == ImageSize(height: 1024, width: 1024))
             #expect(catalog.models[2].minimumSide == 128)
-            #expect(catalog.file(for: "broken") == nil)
+            #expect(catalog.stored("broken") == nil)
             #expect(catalog.defaultBaseID == "zebra")
-            #expect(catalog.file(for: Self.baseAlias)?.name == "tiny-base")
+            #expect(catalog.stored(Self.baseAlias)?.name == "tiny-base")
         }
     }
 
@@ -62,9 +62,9 @@ struct ModelCatalogTests {
         ]) { directory in
             let catalog = try ModelCatalog(directory: directory)
             #expect(catalog.defaultBaseID == "sd_xl_base_1.0_0.9vae")
-            #expect(catalog.file(for: Self.baseAlias)?.name == "sd_xl_base_1.0_0.9vae.safetensors")
+            #expect(catalog.stored(Self.baseAlias)?.name == "sd_xl_base_1.0_0.9vae.safetensors")
             for alias in Self.refinerAliases {
-                #expect(catalog.file(for: alias)?.name == "sd_xl_refiner_1.0.safetensors")
+                #expect(catalog.stored(alias)?.name == "sd_xl_refiner_1.0.safetensors")
             }
             #expect(catalog.models.suffix(2).map(\.aliases) == [[], []])
         }
@@ -76,7 +76,7 @@ struct ModelCatalogTests {
         try withModels(["sd_xl_base_1.0.safetensors": [0]]) { directory in
             let catalog = try ModelCatalog(directory: directory)
             #expect(catalog.models[0].aliases == [Self.baseAlias])
-            #expect(catalog.file(for: Self.baseAlias) == nil)
+            #expect(catalog.stored(Self.baseAlias) == nil)
             #expect(catalog.defaultBaseID == "sd_xl_base_1.0")
         }
     }
@@ -86,7 +86,7 @@ struct ModelCatalogTests {
             let catalog = try ModelCatalog(directory: directory)
             #expect(catalog.models.map(\.id) == ["tiny-base", "tiny-refiner"])
             #expect(catalog.models[0].aliases == [Self.baseAlias])
-            #expect(catalog.file(for: "tiny-base")?.name == "tiny-base.safetensors")
+            #expect(catalog.stored("tiny-base")?.name == "tiny-base.safetensors")
         }
     }
 
@@ -130,14 +130,13 @@ struct ModelCatalogTests {
     }
 
     @Test(arguments: [
-        (["first_stage_model.x"], "it lacks the VAE (first_stage_model.*)"),
+        (["first_stage_model.x"], "it lacks the VAE;"),
         (
             [
                 "conditioner.embedders.0.transformer.text_model.x",
                 "conditioner.embedders.1.model.x",
             ],
-            "it lacks the CLIP-L text encoder (conditioner.embedders.0.transformer.text_model.*) and "
-                + "the OpenCLIP text encoder (conditioner.embedders.1.model.*)"
+            "it lacks the CLIP-L text encoder and the OpenCLIP text encoder;"
         ),
     ])
     func `a base that lacks a part says which`(_ parts: [String], _ problem: String) throws {

@@ -17,8 +17,8 @@ struct NetworkTests {
 
     init() throws {
         vectors = try ReferenceTensors("modules.safetensors")
-        base = try Expert(base: BuiltIn.base())
-        refiner = try Expert(refiner: BuiltIn.refiner())
+        base = try Expert(base: StoredModel(BuiltIn.base()))
+        refiner = try Expert(refiner: StoredModel(BuiltIn.refiner()))
         compute = try Compute(threads: 2, memoryByteCount: 4 << 30)
     }
 

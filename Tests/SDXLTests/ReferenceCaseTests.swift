@@ -70,8 +70,8 @@ struct ReferenceCaseTests {
         let handoff =
             inputs.handoff == nil || !isWhole
             ? nil : try Handoff(.step(reference.baseEvaluations / order + 1), schedule: schedule)
-        let base = try Expert(base: BuiltIn.base())
-        let refiner = try Expert(refiner: BuiltIn.refiner())
+        let base = try Expert(base: StoredModel(BuiltIn.base()))
+        let refiner = try Expert(refiner: StoredModel(BuiltIn.refiner()))
         let pool = try ComputePool(lanes: 1, threads: 2)
         return try (0..<count).map { image in
             let prompts = Prompts(reference, image: image)

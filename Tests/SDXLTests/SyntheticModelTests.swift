@@ -54,7 +54,7 @@ struct SyntheticModelTests {
             #expect(first.count == SyntheticModel(Self.tinyRefiner, seed: 1).byteCount)
             let file = try ModelFile(path: path)
             #expect(ModelArchitecture(file) == .sdxlRefiner)
-            _ = try Expert(refiner: file)
+            _ = try Expert(refiner: StoredModel(file))
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory).count == 1)
         }
     }
