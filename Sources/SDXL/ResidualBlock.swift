@@ -37,6 +37,21 @@ struct ResidualBlock: Sendable {
         }
         return out
     }
+
+    /// The same without a time embedding, in the memory of `input` and with little beside it: for the
+    /// VAE's large pictures. Where the channels grow, there must be room for them behind `input`.
+    func replace(_ input: Activation, _ compute: Compute, _ bands: Bands) -> Activation {
+        compute.scoped {
+            let first = compute.activation(like: input, channels: outputs)
+            compute.convolution(
+                ofNormed: input, norm1, activation: .silu, convolution1, into: first, bands)
+            let out = shortcut.map { compute.replace(input, by: $0, bands) } ?? input
+            compute.convolution(
+                ofNormed: first, norm2, activation: .silu, convolution2, residual: out, into: out,
+                bands)
+            return out
+        }
+    }
 }
 
 extension ResidualBlock {

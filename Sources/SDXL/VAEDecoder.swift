@@ -16,6 +16,10 @@ struct VAEDecoder: Sendable {
     struct Stage: Sendable {
         let blocks: [ResidualBlock]
         let upsample: Convolution?
+
+        var inputs: Int { blocks.first?.convolution1.inputs ?? 0 }
+        /// The most channels that its blocks take or give.
+        var widest: Int { blocks.map { max($0.convolution1.inputs, $0.outputs) }.max() ?? 0 }
     }
 
     /// One head of attention over all pixels, around a shortcut.
@@ -27,45 +31,64 @@ struct VAEDecoder: Sendable {
         let output: Linear
     }
 
+    /// Needs about 2 GiB beside the weights for 1024 x 1024 pixels, in proportion to them. The last
+    /// stages' activations are a gigabyte each there, so no more than two exist at once, and what
+    /// lies between their layers exists in bands.
+    ///
     /// - Parameter latents: [images, height, width, 4], as the denoiser leaves them.
     /// - Returns: [images, 8 * height, 8 * width, 3] in about -1...1, not clamped.
-    func decode(_ latents: Activation, _ compute: Compute) -> Activation {
+    func decode(
+        _ latents: Activation, _ compute: Compute, _ bands: Bands = Bands()
+    ) -> Activation {
+        let scale = 1 << (stages.count - 1)
+        let picture = compute.activation(
+            images: latents.images, height: latents.height * scale, width: latents.width * scale,
+            channels: outputConvolution.outputs)
+        compute.scoped {
+            let hidden = blocks(of: stages.count - 1, latents, compute, bands)
+            compute.convolution(
+                ofNormed: hidden, outputNorm, activation: .silu, outputConvolution, into: picture,
+                bands)
+        }
+        return picture
+    }
+
+    /// A new activation: all up to the residual blocks of a stage. Memory for it is taken first, so
+    /// that the earlier stages' can be given back.
+    private func blocks(
+        of index: Int, _ latents: Activation, _ compute: Compute, _ bands: Bands
+    ) -> Activation {
+        let stage = stages[index]
+        let height = latents.height << index
+        let width = latents.width << index
+        let widest = compute.activation(
+            images: latents.images, height: height, width: width, channels: stage.widest)
+        let input = Activation(
+            data: widest.data, images: latents.images, height: height, width: width,
+            channels: stage.inputs)
+        compute.scoped {
+            if index > 0, let upsample = stages[index - 1].upsample {
+                let before = blocks(of: index - 1, latents, compute, bands)
+                compute.convolution(
+                    before, upsample, stride: .upsampled(height: height, width: width), into: input)
+            } else {
+                let first = lowest(latents, compute)
+                input.data.update(from: first.data, count: first.count)
+            }
+        }
+        return stage.blocks.reduce(input) { $1.replace($0, compute, bands) }
+    }
+
+    /// A new activation: all that happens at the latents' own size.
+    private func lowest(_ latents: Activation, _ compute: Compute) -> Activation {
         let scaled = compute.activation(like: latents)
         for index in 0..<latents.count {
             scaled.data[index] = latents.data[index] / Self.scalingFactor
         }
-        var hidden = compute.convolution(
+        let hidden = compute.convolution(
             compute.linear(scaled, postQuantization), inputConvolution)
-        hidden = middle.0.forward(hidden, compute)
-        hidden = forward(middle.1, hidden, compute)
-        hidden = middle.2.forward(hidden, compute)
-        for stage in stages {
-            for block in stage.blocks {
-                hidden = block.forward(hidden, compute)
-            }
-            if let upsample = stage.upsample {
-                hidden = compute.convolution(
-                    hidden, upsample,
-                    stride: .upsampled(height: 2 * hidden.height, width: 2 * hidden.width))
-            }
-        }
-        return compute.convolution(
-            compute.groupNorm(hidden, outputNorm, activation: .silu), outputConvolution)
-    }
-
-    private func forward(
-        _ block: AttentionBlock, _ input: Activation, _ compute: Compute
-    ) -> Activation {
-        let out = compute.activation(like: input)
-        compute.scoped {
-            let normed = compute.groupNorm(input, block.norm)
-            let attended = compute.attention(
-                queries: compute.linear(normed, block.queries),
-                keys: compute.linear(normed, block.keys),
-                values: compute.linear(normed, block.values), headDimension: input.channels)
-            compute.linear(attended, block.output, residual: input, into: out)
-        }
-        return out
+        return middle.2.forward(
+            middle.1.forward(middle.0.forward(hidden, compute), compute), compute)
     }
 }
 
@@ -98,8 +121,12 @@ extension VAEDecoder {
                     upsample: upsample.has("weight")
                         ? try upsample.convolution(inputs: channels, outputs: channels) : nil))
         }
-        guard stages.count == 4 else {
-            throw decoder.misfit("up", "has \(stages.count) stages; SDXL's VAE has 4")
+        guard stages.count == 4, stages.map({ $0.upsample != nil }) == [true, true, true, false],
+            stages.allSatisfy({ !$0.blocks.isEmpty })
+        else {
+            throw decoder.misfit(
+                "up",
+                "does not have the 4 stages of SDXL's VAE, all but the last with an upsampling")
         }
         self.stages = stages
         outputNorm = try decoder["norm_out"].groupNorm(channels, epsilon: 1e-6)
@@ -108,6 +135,20 @@ extension VAEDecoder {
 }
 
 extension VAEDecoder.AttentionBlock {
+    /// A new activation.
+    func forward(_ input: Activation, _ compute: Compute) -> Activation {
+        let out = compute.activation(like: input)
+        compute.scoped {
+            let normed = compute.groupNorm(input, norm)
+            let attended = compute.attention(
+                queries: compute.linear(normed, queries),
+                keys: compute.linear(normed, keys),
+                values: compute.linear(normed, values), headDimension: input.channels)
+            compute.linear(attended, output, residual: input, into: out)
+        }
+        return out
+    }
+
     init(_ scope: WeightScope, channels: Int) throws(ModelFileError) {
         norm = try scope["norm"].groupNorm(channels, epsilon: 1e-6)
         queries = try scope["q"].pointwise(inputs: channels, outputs: channels)

@@ -46,19 +46,45 @@ extension Compute {
     }
 
     /// A new activation, `activation` applied to it.
-    ///
-    /// Moments are taken in blocks of tokens that fit the cache and merged in double precision, in
-    /// a fixed order (Chan, Golub and LeVeque 1983, equation 2.1).
     public func groupNorm(
         _ input: Activation, _ norm: GroupNorm, activation kind: ActivationFunction = .none
     ) -> Activation {
+        let out = activation(like: input)
+        scoped {
+            normalize(input, groupScales(input, norm), activation: kind, into: out)
+        }
+        return out
+    }
+
+    /// What group normalisation does to each channel: (x - mean) * scale + bias.
+    struct GroupScales {
+        /// [images, channels]
+        let means: UnsafeMutablePointer<Float>
+        /// [images, channels]
+        let scales: UnsafeMutablePointer<Float>
+        /// [channels]
+        let bias: UnsafeMutablePointer<Float>
+
+        /// Of one image.
+        func image(_ index: Int, channels: Int) -> GroupScales {
+            GroupScales(
+                means: means + index * channels, scales: scales + index * channels, bias: bias)
+        }
+    }
+
+    /// From the whole of `input`, in arena memory.
+    ///
+    /// Moments are taken in blocks of tokens that fit the cache and merged in double precision, in
+    /// a fixed order (Chan, Golub and LeVeque 1983, equation 2.1).
+    func groupScales(_ input: Activation, _ norm: GroupNorm) -> GroupScales {
         let groups = GroupNorm.groups
         let channels = input.channels
         let tokens = input.tokens
-        let out = activation(like: input)
+        let means = arena.floats(input.images * channels)
+        let scales = arena.floats(input.images * channels)
+        let bias = widened(norm.bias)
         scoped {
             let weight = widened(norm.weight)
-            let bias = widened(norm.bias)
             let block = 64
             let blocks = (tokens + block - 1) / block
             // Per block: 32 means, 32 sums of squared deviations, as doubles.
@@ -75,8 +101,6 @@ extension Compute {
                         scratch(worker))
                 }
             }
-            let means = arena.floats(input.images * channels)
-            let scales = arena.floats(input.images * channels)
             for image in 0..<input.images {
                 for group in 0..<groups {
                     let (mean, variance) = Self.merge(
@@ -89,16 +113,26 @@ extension Compute {
                     }
                 }
             }
-            forEachTile(input.images * blocks, operations: 16 * input.count) { index, _ in
-                let image = index / blocks
-                let first = index % blocks * block
-                refinery_normalize(
-                    out.image(image) + first * channels, input.image(image) + first * channels,
-                    min(block, tokens - first), channels, means + image * channels,
-                    scales + image * channels, bias, kind.kernel)
-            }
         }
-        return out
+        return GroupScales(means: means, scales: scales, bias: bias)
+    }
+
+    /// `out` = `input` normalised by `scales`, which may come from pictures that it is a part of.
+    func normalize(
+        _ input: Activation, _ scales: GroupScales, activation kind: ActivationFunction,
+        into out: Activation
+    ) {
+        let channels = input.channels
+        let block = 64
+        let blocks = (input.tokens + block - 1) / block
+        forEachTile(input.images * blocks, operations: 16 * input.count) { index, _ in
+            let image = index / blocks
+            let first = index % blocks * block
+            refinery_normalize(
+                out.image(image) + first * channels, input.image(image) + first * channels,
+                min(block, input.tokens - first), channels, scales.means + image * channels,
+                scales.scales + image * channels, scales.bias, kind.kernel)
+        }
     }
 
     /// One group's mean and population variance from its blocks' moments.
