@@ -1,5 +1,4 @@
 internal import FoundationEssentials
-internal import Tensors
 internal import Weights
 
 /// A model in diffusers' folder layout: a folder for each network with its `config.json` and its
@@ -46,7 +45,7 @@ struct DiffusersFolder {
     private func joined(_ part: String, _ index: String) throws(ModelFileError) -> ModelFile {
         let contents: ShardIndex = try read("\(part)/\(index)")
         var shards: [ModelFile] = []
-        for shard in Set(contents.weight_map.values).sorted() {
+        for shard in Set(contents.weightMap.values).sorted() {
             let shown = "\(name)/\(part)/\(shard)"
             guard !shard.contains("/") else {
                 throw ModelFileError(
@@ -90,128 +89,9 @@ struct DiffusersFolder {
 
 private struct ShardIndex: Decodable {
     /// Tensor -> shard.
-    var weight_map: [String: String]
-}
+    var weightMap: [String: String]
 
-// MARK: - What shapes do not tell
-
-extension DiffusersFolder {
-    private struct UNetConfiguration: Decodable {
-        var block_out_channels: [Int]
-        /// In truth the number of heads, of all stages or of each.
-        var attention_head_dim: Heads
-    }
-
-    private enum Heads: Decodable {
-        case each([Int])
-        case all(Int)
-
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.singleValueContainer()
-            if let all = try? container.decode(Int.self) {
-                self = .all(all)
-            } else {
-                self = .each(try container.decode([Int].self))
-            }
-        }
-    }
-
-    private struct TextConfiguration: Decodable {
-        var hidden_size: Int
-        var num_attention_heads: Int
-        var hidden_act: String
-    }
-
-    private struct VAEConfiguration: Decodable {
-        var scaling_factor: Float?
-    }
-
-    private struct SchedulerConfiguration: Decodable {
-        var prediction_type: String?
-    }
-
-    /// The same in every stage of SDXL.
-    func unetHeadDimension() throws(ModelFileError) -> Int {
-        let file = "unet/config.json"
-        let configuration: UNetConfiguration = try read(file)
-        let channels = configuration.block_out_channels
-        let heads =
-            switch configuration.attention_head_dim {
-            case .each(let heads): heads
-            case .all(let heads): Array(repeating: heads, count: channels.count)
-            }
-        guard let first = channels.first, let firstHeads = heads.first, firstHeads > 0,
-            heads.count == channels.count,
-            zip(channels, heads).allSatisfy({ $0 == $1 * (first / firstHeads) })
-        else {
-            throw misfit(
-                file,
-                "gives \(heads) heads for \(channels) channels; SDXL's heads are equally wide in "
-                    + "all stages")
-        }
-        return first / firstHeads
-    }
-
-    func textEncoder(_ part: String) throws(ModelFileError) -> StoredModel.StoredTextEncoder {
-        let file = "\(part)/config.json"
-        let configuration: TextConfiguration = try read(file)
-        let heads = configuration.num_attention_heads
-        guard heads > 0, configuration.hidden_size % heads == 0 else {
-            throw misfit(file, "gives \(heads) heads for a width of \(configuration.hidden_size)")
-        }
-        let activation: ActivationFunction
-        switch configuration.hidden_act {
-        case "quick_gelu": activation = .quickGELU
-        case "gelu": activation = .gelu
-        default:
-            throw misfit(file, "has another activation than SDXL's quick_gelu and gelu")
-        }
-        return StoredModel.StoredTextEncoder(
-            weights: WeightScope(try weights(of: part, stem: "model"), ""), isOpenCLIP: false,
-            headDimension: configuration.hidden_size / heads, activation: activation)
-    }
-
-    func vae() throws(ModelFileError) -> WeightScope? {
-        let configuration: VAEConfiguration = try read("vae/config.json")
-        let factor = configuration.scaling_factor ?? VAEDecoder.scalingFactor
-        guard abs(factor - VAEDecoder.scalingFactor) < 1e-6 else {
-            throw misfit(
-                "vae/config.json",
-                "has the scaling factor \(factor), not SDXL's "
-                    + "\(VAEDecoder.scalingFactor)")
-        }
-        return VAEFile.weights(try weights(of: "vae", stem: "diffusion_pytorch_model"))
-    }
-
-    func prediction() throws(ModelFileError) -> PredictionType {
-        let file = "scheduler/scheduler_config.json"
-        guard contains(file) else { return .epsilon }
-        let configuration: SchedulerConfiguration = try read(file)
-        return switch configuration.prediction_type {
-        case nil, "epsilon": .epsilon
-        case "v_prediction": .v
-        case let other?:
-            throw misfit(file, "has the prediction type \"\(other)\", which is unknown here")
-        }
-    }
-}
-
-extension StoredModel {
-    /// A folder in diffusers' layout. Parts that it lacks are nil.
-    init(_ folder: DiffusersFolder, name: String) throws(ModelFileError) {
-        self.name = name
-        unet = WeightScope(
-            try folder.weights(of: "unet", stem: "diffusion_pytorch_model"), naming: .diffusersUNet)
-        unetHeadDimension = try folder.unetHeadDimension()
-        clipL =
-            folder.contains("text_encoder/config.json")
-            ? try folder.textEncoder("text_encoder") : nil
-        openCLIP =
-            folder.contains("text_encoder_2/config.json")
-            ? try folder.textEncoder("text_encoder_2") : nil
-        vae = folder.contains("vae/config.json") ? try folder.vae() : nil
-        prediction = try folder.prediction()
-        files = [unet.file, clipL?.weights.file, openCLIP?.weights.file, vae?.file]
-            .compactMap { $0 }
+    private enum CodingKeys: String, CodingKey {
+        case weightMap = "weight_map"
     }
 }

@@ -55,6 +55,26 @@ extension StoredModel {
 }
 
 extension StoredModel {
+    /// A folder in diffusers' layout. Parts that it lacks are nil.
+    init(_ folder: DiffusersFolder, name: String) throws(ModelFileError) {
+        self.name = name
+        unet = WeightScope(
+            try folder.weights(of: "unet", stem: "diffusion_pytorch_model"), naming: .diffusersUNet)
+        unetHeadDimension = try folder.unetHeadDimension()
+        clipL =
+            folder.contains("text_encoder/config.json")
+            ? try folder.textEncoder("text_encoder") : nil
+        openCLIP =
+            folder.contains("text_encoder_2/config.json")
+            ? try folder.textEncoder("text_encoder_2") : nil
+        vae = folder.contains("vae/config.json") ? try folder.vae() : nil
+        prediction = try folder.prediction()
+        files = [unet.file, clipL?.weights.file, openCLIP?.weights.file, vae?.file]
+            .compactMap { $0 }
+    }
+}
+
+extension StoredModel {
     /// Told from the file that holds the UNet; of a single file that is all of it.
     var architecture: ModelArchitecture { ModelArchitecture(unet.file) }
 

@@ -109,7 +109,10 @@ extension TextEncoder {
     private init(
         transformers stored: StoredModel.StoredTextEncoder, pools: Bool
     ) throws(ModelFileError) {
-        let scope = stored.weights["text_model"]
+        // Recent versions of transformers leave this level out.
+        let outer = stored.weights
+        let hasLevel = outer.has("text_model.embeddings.token_embedding.weight")
+        let scope = hasLevel ? outer["text_model"] : outer
         let embeddings = scope["embeddings"]
         let tokens = try embeddings.tensor("token_embedding.weight", [Self.vocabularySize, nil])
         let width = tokens.shape[1]
@@ -133,7 +136,7 @@ extension TextEncoder {
         var pooling: (norm: LayerNorm, projection: WeightTensor)?
         if pools {
             // Stored as a layer's weight, [pooled width, width].
-            let projection = try stored.weights.tensor("text_projection.weight", [nil, width])
+            let projection = try outer.tensor("text_projection.weight", [nil, width])
             pooling = (try scope["final_layer_norm"].layerNorm(width), projection.transposed())
         }
         try self.init(

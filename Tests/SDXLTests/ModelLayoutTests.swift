@@ -25,16 +25,16 @@ struct ModelLayoutTests {
         }
     }
 
-    @Test(arguments: [("F16", 1), ("F32", 3), ("BF16", 2)])
+    @Test(arguments: [("F16", 1, "text_model."), ("F32", 3, "text_model."), ("BF16", 2, "")])
     func `a folder in diffusers' layout gives every bit of the single file`(
-        type: String, shards: Int
+        type: String, shards: Int, textLevel: String
     ) throws {
         try withTemporaryDirectory { directory in
             for (isRefiner, file) in [(false, try BuiltIn.base()), (true, try BuiltIn.refiner())] {
                 let folder = directory + "/made-\(isRefiner ? "refiner" : "base")"
                 try ModelLayouts.writeFolder(
                     file, channels: Self.channels[isRefiner ? 1 : 0], type: type, shards: shards,
-                    to: folder)
+                    textLevel: textLevel, to: folder)
                 let name = isRefiner ? "made-refiner" : "made-base"
                 let catalog = try ModelCatalog(directory: directory)
                 let description = try #require(catalog.models.first { $0.id == name })

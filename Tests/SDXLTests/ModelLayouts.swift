@@ -182,9 +182,12 @@ enum ModelLayouts {
 
     /// Writes the checkpoint of `file` in diffusers' folder layout, the U-Net in `shards` pieces.
     ///
-    /// - Parameter channels: of the U-Net's stages, for its configuration.
+    /// - Parameters:
+    ///   - channels: of the U-Net's stages, for its configuration.
+    ///   - textLevel: before the names of the text encoders' tensors: `text_model.` or nothing.
     static func writeFolder(
-        _ file: ModelFile, channels: [Int], type: String, shards: Int, to root: String
+        _ file: ModelFile, channels: [Int], type: String, shards: Int,
+        textLevel: String = "text_model.", to root: String
     ) throws {
         let all = try converted(tensors(file), to: type)
         let hasCLIPL = file.contains(prefix: "conditioner.embedders.0.transformer.")
@@ -201,14 +204,19 @@ enum ModelLayouts {
         if hasCLIPL {
             try write(
                 "text_encoder",
-                under("conditioner.embedders.0.transformer.", all)
-                    .filter { $0.dtype != "I64" },
+                relevelled(
+                    under("conditioner.embedders.0.transformer.", all).filter { $0.dtype != "I64" },
+                    textLevel),
                 configuration: text(width: 12, activation: "quick_gelu"), stem: "model", to: root)
         }
         let openCLIP = under("conditioner.embedders.\(hasCLIPL ? 1 : 0).model.", all)
         try write(
-            "text_encoder_2", transformersText(openCLIP),
+            "text_encoder_2", relevelled(transformersText(openCLIP), textLevel),
             configuration: text(width: 20, activation: "gelu"), stem: "model", to: root)
+    }
+
+    private static func relevelled(_ tensors: [Tensor], _ level: String) -> [Tensor] {
+        renamed(tensors) { $0.replacing("text_model.", with: level) }
     }
 
     private static func text(width: Int, activation: String) -> String {
