@@ -17,6 +17,8 @@ public struct GenerationPlan: Equatable, Sendable {
     public var handoff: Handoff?
     /// Sentences for the person who asked; they change nothing.
     public var advice: [String]
+    /// What computes it: equal fingerprints and equal requests give equal bytes.
+    public var fingerprint: String
 
     /// The resolved handoff in all four units.
     public struct Handoff: Equatable, Sendable {
@@ -40,7 +42,7 @@ public struct GenerationPlan: Equatable, Sendable {
     public init(
         model: String, refinerModel: String?, size: ImageSize, seeds: [Int64], scheduler: String,
         spacing: String, timesteps: [Double], sigmas: [Double], baseSteps: Int, refinerSteps: Int,
-        handoff: Handoff?, advice: [String]
+        handoff: Handoff?, advice: [String], fingerprint: String = ""
     ) {
         self.model = model
         self.refinerModel = refinerModel
@@ -54,5 +56,6 @@ public struct GenerationPlan: Equatable, Sendable {
         self.refinerSteps = refinerSteps
         self.handoff = handoff
         self.advice = advice
+        self.fingerprint = fingerprint
     }
 }

@@ -59,12 +59,20 @@ public struct DecodedImage: Equatable, Sendable {
     public var size: ImageSize
     public var seed: Int64
     public var pixels: [UInt8]
+    /// SHA-256 of the latents that were decoded, and of those the refiner took over.
+    public var latentsSHA256: [UInt8]
+    public var handoffLatentsSHA256: [UInt8]?
 
-    public init(imageIndex: Int, size: ImageSize, seed: Int64, pixels: [UInt8]) {
+    public init(
+        imageIndex: Int, size: ImageSize, seed: Int64, pixels: [UInt8],
+        latentsSHA256: [UInt8] = [], handoffLatentsSHA256: [UInt8]? = nil
+    ) {
         self.imageIndex = imageIndex
         self.size = size
         self.seed = seed
         self.pixels = pixels
+        self.latentsSHA256 = latentsSHA256
+        self.handoffLatentsSHA256 = handoffLatentsSHA256
     }
 }
 

@@ -48,6 +48,12 @@ public enum RequestReader {
         return reading
     }
 
+    /// One request's object.
+    static func read(_ members: [JSONValue.Member]) throws(GenerationError) -> GenerationRequest {
+        var notices: [String] = []
+        return try request(members, path: "", &notices)
+    }
+
     private static func request(
         _ members: [JSONValue.Member], path: String, _ notices: inout [String]
     ) throws(GenerationError) -> GenerationRequest {

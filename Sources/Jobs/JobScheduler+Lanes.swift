@@ -62,7 +62,7 @@ extension JobScheduler {
     ) throws(GenerationError) -> [UInt8] {
         do throws(PNGEncodingError) {
             return try PNGEncoder().encode(
-                image, texts: PictureTexts.texts(job.job, job.plan, seed: image.seed))
+                image, texts: PictureTexts.texts(job.job, job.plan, image))
         } catch {
             throw GenerationError(
                 .internal, code: "inferenceError",

@@ -4,12 +4,16 @@ internal import PNGEncoding
 /// What a picture's file says about how it was made.
 enum PictureTexts {
     /// `parameters` in the form that other programs read, then the facts one by one.
-    static func texts(_ job: GenerationJob, _ plan: GenerationPlan, seed: Int64) -> [PNGText] {
+    static func texts(
+        _ job: GenerationJob, _ plan: GenerationPlan, _ image: DecodedImage
+    ) -> [PNGText] {
+        let seed = image.seed
         var texts: [PNGText] = []
         func add(_ keyword: String, _ text: String?) {
             if let text { texts.append(PNGText(keyword: keyword, text: text)) }
         }
         add("parameters", parameters(job, plan, seed: seed))
+        add(PictureRecord.keyword, PictureRecord.json(job, plan, image).text)
         add("Software", "Refinery")
         add("Prompt", job.positivePrompt)
         add("Negative prompt", job.negativePrompt)

@@ -10,6 +10,8 @@ struct Expert: Sendable {
     let openCLIP: TextEncoder
     /// Only the base decodes: one VAE finishes every picture.
     let decoder: VAEDecoder?
+    /// See ``Fingerprint``.
+    let digest: String
 
     /// - Parameter vae: decodes in place of the model's own.
     init(base model: StoredModel, vae: StoredModel? = nil) throws(ModelFileError) {
@@ -21,6 +23,8 @@ struct Expert: Sendable {
             model.unet, headDimension: model.unetHeadDimension,
             pooledWidth: openCLIP.pooledWidth, timeIDCount: 6)
         decoder = try VAEDecoder(Self.required((vae ?? model).vae, "the VAE", of: vae ?? model))
+        digest =
+            Fingerprint.digest(of: model) + (vae.map { "+" + Fingerprint.digest(of: $0) } ?? "")
         try checkContext(model, width: clipL.width + openCLIP.width)
     }
 
@@ -31,6 +35,7 @@ struct Expert: Sendable {
             model.unet, headDimension: model.unetHeadDimension,
             pooledWidth: openCLIP.pooledWidth, timeIDCount: 5)
         decoder = nil
+        digest = Fingerprint.digest(of: model)
         try checkContext(model, width: openCLIP.width)
     }
 

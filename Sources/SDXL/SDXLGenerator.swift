@@ -50,8 +50,9 @@ public final class SDXLGenerator: ImageGenerator {
         let (scheduler, schedule) = try resolveSchedule(job)
         var advice = truncationAdvice(job)
         var handoff: Handoff?
+        let base = try expert(job.model, field: "model")
+        var digests = [base.digest]
         if let refiner = job.refiner {
-            let base = try expert(job.model, field: "model")
             let second = try expert(refiner.model, field: "refiner.model")
             guard base.unet.inputConvolution.inputs == second.unet.inputConvolution.inputs else {
                 throw .invalid(
@@ -61,6 +62,7 @@ public final class SDXLGenerator: ImageGenerator {
             let resolved = try resolveHandoff(refiner.start, schedule: schedule)
             advice += HandoffAdvice.sentences(for: resolved, schedule: schedule)
             handoff = resolved
+            digests.append(second.digest)
         }
         return GenerationPlan(
             model: job.model, refinerModel: job.refiner?.model, size: job.size, seeds: job.seeds,
@@ -72,7 +74,7 @@ public final class SDXLGenerator: ImageGenerator {
                 GenerationPlan.Handoff(
                     step: $0.step, percentage: $0.percentage, timestep: $0.timestep,
                     sigma: Double($0.sigma))
-            }, advice: advice)
+            }, advice: advice, fingerprint: Fingerprint.text(models: digests))
     }
 
     public func makeRun(

@@ -27,6 +27,8 @@ final class SDXLRun: GenerationRun {
     private var baseEncoding: PromptEncoding?
     private var refinerEncoding: PromptEncoding?
     private var denoiser: Denoiser?
+    /// Of the image under way, once the refiner has taken over.
+    private var handoffDigest: [UInt8]?
 
     /// - Parameters:
     ///   - eta: of the samplers that take one; nil is their usual.
@@ -125,12 +127,12 @@ final class SDXLRun: GenerationRun {
         let handsOff = index + 1 == plan.baseSteps && plan.refinerSteps > 0
         if handsOff {
             trace?.handoff(latents)
+            handoffDigest = latents.withUnsafeBytes { SHA256.digest(of: $0) }
         }
         return StepReport(
             phase: isRefiner ? .refiner : .base, imageIndex: image, step: index + 1,
             timestep: plan.timesteps[index], sigma: plan.sigmas[index],
-            handoffLatentsSHA256: handsOff
-                ? latents.withUnsafeBytes { SHA256.digest(of: $0) } : nil)
+            handoffLatentsSHA256: handsOff ? handoffDigest : nil)
     }
 
     private func decode(
@@ -163,7 +165,10 @@ final class SDXLRun: GenerationRun {
                 "the VAE decoded finite latents to a picture that is not: the model file is damaged"
             )
         }
+        defer { handoffDigest = nil }
         return DecodedImage(
-            imageIndex: image, size: plan.size, seed: plan.seeds[image], pixels: pixels)
+            imageIndex: image, size: plan.size, seed: plan.seeds[image], pixels: pixels,
+            latentsSHA256: denoiser.latents.withUnsafeBytes { SHA256.digest(of: $0) },
+            handoffLatentsSHA256: handoffDigest)
     }
 }

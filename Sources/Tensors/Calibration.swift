@@ -1,3 +1,4 @@
+internal import CKernels
 internal import COpenBLAS
 internal import Glibc
 
@@ -6,6 +7,15 @@ public enum Calibration {
     /// The kernels OpenBLAS chose, such as `SkylakeX`.
     public static var coreName: String {
         String(cString: refinery_blas_core())
+    }
+
+    /// The instruction set of our own kernels on this CPU.
+    public static var kernelName: String {
+        switch refinery_isa_available() {
+        case refinery_isa_avx512: "AVX-512"
+        case refinery_isa_avx2: "AVX2"
+        default: "portable"
+        }
     }
 
     /// Billions of floating-point operations a second of one thread's sgemm, best of a few short

@@ -71,7 +71,8 @@ extension GenerationPlan {
             timesteps: Array(elements(accepted.n_timesteps, accepted.timesteps)),
             sigmas: Array(elements(accepted.n_sigmas, accepted.sigmas)),
             baseSteps: Int(accepted.base_steps), refinerSteps: Int(accepted.refiner_steps),
-            handoff: accepted.handoff.map { Handoff($0.pointee) }, advice: advice)
+            handoff: accepted.handoff.map { Handoff($0.pointee) }, advice: advice,
+            fingerprint: try text(accepted.fingerprint, "fingerprint"))
     }
 }
 

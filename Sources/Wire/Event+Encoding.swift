@@ -61,6 +61,7 @@ extension Arena {
             $0.refiner_steps = UInt32(clamping: plan.refinerSteps)
             $0.handoff = plan.handoff.map { message($0) }
             ($0.n_advice, $0.advice) = array(plan.advice.map { bytes($0) })
+            $0.fingerprint = bytes(plan.fingerprint)
         }
     }
 

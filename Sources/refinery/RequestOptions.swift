@@ -1,5 +1,6 @@
 import ArgumentParser
 import Generation
+import PNGEncoding
 
 /// What to make: a prompt and flags, or a file of requests. Values are checked where they are used,
 /// by `Generation`, the same for all callers.
@@ -12,6 +13,12 @@ struct RequestOptions: ParsableArguments {
             "Requests as JSON instead of a prompt: an object or an array of them.",
             valueName: "file"))
     var request: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Make a picture again, from the PNG that Refinery wrote, instead of a prompt.",
+            valueName: "png"))
+    var like: String?
 
     @Option(help: "What it does not show. An empty text differs from none.")
     var negativePrompt: String?
@@ -50,21 +57,22 @@ struct RequestOptions: ParsableArguments {
     var count: Int?
 
     func validate() throws {
-        switch (prompt, request) {
-        case (nil, nil):
-            throw ValidationError("Give a prompt, or requests with --request FILE.")
-        case (_?, _?):
-            throw ValidationError("Give a prompt or --request, not both.")
-        case (nil, _?) where requestFromFlags != GenerationRequest():
+        let sources = [prompt, request, like].compactMap { $0 }
+        guard sources.count == 1 else {
             throw ValidationError(
-                "--request describes the pictures alone. Put the other values into its file.")
-        default:
-            break
+                sources.isEmpty
+                    ? "Give a prompt, requests with --request FILE, or a picture with --like PNG."
+                    : "Give one of a prompt, --request and --like.")
+        }
+        guard prompt != nil || requestFromFlags == GenerationRequest() else {
+            throw ValidationError(
+                "--request and --like describe the pictures alone: leave the other flags out.")
         }
     }
 
     /// The requests, and sentences about what the file asks for.
     func read() throws -> (requests: [GenerationRequest], notices: [String]) {
+        if let like { return ([try Self.request(madeBy: like)], []) }
         guard let request else { return ([requestFromFlags], []) }
         let text: [UInt8]
         do {
@@ -74,6 +82,21 @@ struct RequestOptions: ParsableArguments {
         }
         let reading = try RequestReader.read(text)
         return (reading.requests, reading.notices)
+    }
+
+    /// The request that a picture's file keeps.
+    private static func request(madeBy path: String) throws -> GenerationRequest {
+        let record: [UInt8]?
+        do {
+            record = try PNGTextReader.text(PictureRecord.keyword, in: Files.read(path))
+        } catch {
+            throw UsageError("\(path) cannot be read: \(error)")
+        }
+        guard let record else {
+            throw UsageError(
+                "\(path) does not say how it was made: give a PNG that Refinery wrote, unchanged.")
+        }
+        return try PictureRecord(record).request
     }
 
     private var requestFromFlags: GenerationRequest {

@@ -2,6 +2,7 @@ import Client
 import Generation
 import Jobs
 import Logging
+import PNGEncoding
 import SDXL
 import Server
 import TestSupport
@@ -77,6 +78,32 @@ struct RealModelTests {
             }
         }
         #expect(digests.count == 1 && digests[0].count == 32 && digests == others)
+    }
+
+    @Test func `a picture tells how it was made, and is made again byte for byte`() async throws {
+        var request = GenerationRequest.picture("a red fox, \"quoted\" \u{1F98A}", steps: 3)
+        (request.width, request.height) = (72, 64)
+        request.positivePrompt2 = Parameter.blankPrompt
+        request.negativePrompt = ""
+        request.scheduler = "DPM++ 2M Karras"
+        request.cfgScale = 3.3
+        request.numberResults = 2
+        request.cropTopLeft = ImagePoint(top: 1, left: 2)
+        var refiner = GenerationRequest.Refiner()
+        refiner.model = "runware:101055@128080"
+        refiner.startStepPercentage = 67
+        refiner.aestheticScore = 7.5
+        request.refiner = refiner
+        let images = try await events(of: request).compactMap(\.image)
+        #expect(images.count == 2)
+        for image in images {
+            let text = try #require(PNGTextReader.text(PictureRecord.keyword, in: image.png))
+            let record = try PictureRecord(text)
+            #expect(record.request.seed == image.seed)
+            #expect(record.fingerprint.contains("refinery-"))
+            let again = try await events(of: record.request).compactMap(\.image)
+            #expect(again.count == 1 && again[0].png == image.png)
+        }
     }
 
     @Test(arguments: [

@@ -1623,7 +1623,7 @@ const ProtobufCMessageDescriptor refinery__v1__event__descriptor =
   (ProtobufCMessageInit) refinery__v1__event__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__accepted__field_descriptors[12] =
+static const ProtobufCFieldDescriptor refinery__v1__accepted__field_descriptors[13] =
 {
   {
     "model",
@@ -1769,10 +1769,23 @@ static const ProtobufCFieldDescriptor refinery__v1__accepted__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "fingerprint",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Accepted, fingerprint),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__accepted__field_indices_by_name[] = {
   11,   /* field[11] = advice */
   8,   /* field[8] = base_steps */
+  12,   /* field[12] = fingerprint */
   10,   /* field[10] = handoff */
   0,   /* field[0] = model */
   1,   /* field[1] = refiner_model */
@@ -1787,7 +1800,7 @@ static const unsigned refinery__v1__accepted__field_indices_by_name[] = {
 static const ProtobufCIntRange refinery__v1__accepted__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor refinery__v1__accepted__descriptor =
 {
@@ -1797,7 +1810,7 @@ const ProtobufCMessageDescriptor refinery__v1__accepted__descriptor =
   "Refinery__V1__Accepted",
   "refinery.v1",
   sizeof(Refinery__V1__Accepted),
-  12,
+  13,
   refinery__v1__accepted__field_descriptors,
   refinery__v1__accepted__field_indices_by_name,
   1,  refinery__v1__accepted__number_ranges,

@@ -115,6 +115,7 @@ def _accepted(accepted: refinery_pb2.Accepted, shared: dict[str, Any]) -> Accept
         refiner_steps=accepted.refiner_steps,
         handoff=_handoff(accepted.handoff) if accepted.HasField("handoff") else None,
         advice=tuple(accepted.advice),
+        fingerprint=accepted.fingerprint,
         **shared,
     )
 

@@ -77,7 +77,8 @@ class Accepted(Event):
     """What the job will do: the request with everything resolved.
 
     ``timesteps`` has one entry per step of the whole schedule, both experts; ``sigmas`` one per
-    step and a final 0. ``handoff`` is None without a refiner. ``advice`` is for people.
+    step and a final 0. ``handoff`` is None without a refiner. ``advice`` is for people. Equal
+    ``fingerprint`` and equal requests give equal bytes.
     """
 
     model: str
@@ -92,6 +93,7 @@ class Accepted(Event):
     refiner_steps: int
     handoff: Handoff | None
     advice: tuple[str, ...]
+    fingerprint: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -376,10 +376,14 @@ struct  Refinery__V1__Accepted
   Refinery__V1__Handoff *handoff;
   size_t n_advice;
   ProtobufCBinaryData *advice;
+  /*
+   * What computes it: equal fingerprints and equal requests give equal bytes.
+   */
+  ProtobufCBinaryData fingerprint;
 };
 #define REFINERY__V1__ACCEPTED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__accepted__descriptor) \
-    , {0,NULL}, {0,NULL}, NULL, 0,NULL, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, NULL, 0,NULL }
+    , {0,NULL}, {0,NULL}, NULL, 0,NULL, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, NULL, 0,NULL, {0,NULL} }
 
 
 /*

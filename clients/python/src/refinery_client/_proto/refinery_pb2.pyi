@@ -13,9 +13,10 @@ REFINER: Phase
 TEXT_ENCODING: Phase
 
 class Accepted(_message.Message):
-    __slots__ = ["advice", "base_steps", "handoff", "model", "refiner_model", "refiner_steps", "scheduler", "seeds", "sigmas", "size", "spacing", "timesteps"]
+    __slots__ = ["advice", "base_steps", "fingerprint", "handoff", "model", "refiner_model", "refiner_steps", "scheduler", "seeds", "sigmas", "size", "spacing", "timesteps"]
     ADVICE_FIELD_NUMBER: _ClassVar[int]
     BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     HANDOFF_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     REFINER_MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -28,6 +29,7 @@ class Accepted(_message.Message):
     TIMESTEPS_FIELD_NUMBER: _ClassVar[int]
     advice: _containers.RepeatedScalarFieldContainer[str]
     base_steps: int
+    fingerprint: str
     handoff: Handoff
     model: str
     refiner_model: str
@@ -38,7 +40,7 @@ class Accepted(_message.Message):
     size: Size
     spacing: str
     timesteps: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, model: _Optional[str] = ..., refiner_model: _Optional[str] = ..., size: _Optional[_Union[Size, _Mapping]] = ..., seeds: _Optional[_Iterable[int]] = ..., scheduler: _Optional[str] = ..., spacing: _Optional[str] = ..., timesteps: _Optional[_Iterable[float]] = ..., sigmas: _Optional[_Iterable[float]] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., advice: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., refiner_model: _Optional[str] = ..., size: _Optional[_Union[Size, _Mapping]] = ..., seeds: _Optional[_Iterable[int]] = ..., scheduler: _Optional[str] = ..., spacing: _Optional[str] = ..., timesteps: _Optional[_Iterable[float]] = ..., sigmas: _Optional[_Iterable[float]] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., advice: _Optional[_Iterable[str]] = ..., fingerprint: _Optional[str] = ...) -> None: ...
 
 class ErrorDetail(_message.Message):
     __slots__ = ["code", "fields", "retryable"]

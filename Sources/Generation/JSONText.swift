@@ -1,17 +1,17 @@
 /// A JSON value as its text, built from the inside out.
-struct JSONText: Equatable {
-    let text: String
+public struct JSONText: Equatable, Sendable {
+    public let text: String
 
     private init(text: String) { self.text = text }
 
-    init(_ value: some BinaryInteger) { text = "\(value)" }
+    public init(_ value: some BinaryInteger) { text = "\(value)" }
 
-    init(_ value: Bool) { text = "\(value)" }
+    public init(_ value: Bool) { text = "\(value)" }
 
     /// JSON has no infinity and no NaN: they become null.
-    init(_ value: Double) { text = value.isFinite ? "\(value)" : "null" }
+    public init(_ value: Double) { text = value.isFinite ? "\(value)" : "null" }
 
-    init(_ value: String) {
+    public init(_ value: String) {
         var quoted = "\""
         for scalar in value.unicodeScalars {
             switch scalar {
@@ -29,12 +29,16 @@ struct JSONText: Equatable {
         text = quoted + "\""
     }
 
-    static func array(_ values: [JSONText]) -> JSONText {
+    public static func array(_ values: [JSONText]) -> JSONText {
         JSONText(text: "[" + values.map(\.text).joined(separator: ",") + "]")
     }
 
     /// Members without a value are left out.
-    static func object(_ members: KeyValuePairs<String, JSONText?>) -> JSONText {
+    public static func object(_ members: KeyValuePairs<String, JSONText?>) -> JSONText {
+        object(members.map { (key: $0.key, value: $0.value) })
+    }
+
+    public static func object(_ members: [(key: String, value: JSONText?)]) -> JSONText {
         let texts = members.compactMap { key, value in
             value.map { JSONText(key).text + ":" + $0.text }
         }

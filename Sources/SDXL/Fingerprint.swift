@@ -1,0 +1,34 @@
+internal import Generation
+internal import Tensors
+internal import Weights
+
+/// What a picture's bytes depend on beside its request: this program's version of the arithmetic, the
+/// kernels in use, and the models' files.
+enum Fingerprint {
+    /// Raised whenever a change of the engine changes any picture's bits.
+    private static let arithmetic = 2
+
+    /// - Parameter models: the digests of the models that compute the job, in order.
+    static func text(models: [String]) -> String {
+        (["refinery-\(arithmetic)", Calibration.coreName, Calibration.kernelName] + models)
+            .joined(separator: " ")
+    }
+
+    /// A digest of what a model's files hold: every tensor's name, type and shape, and a sample of
+    /// every eighth one's bytes. Reading 13 GB at each start would take half a minute; two different
+    /// checkpoints differ in every tensor.
+    static func digest(of model: StoredModel) -> String {
+        var bytes: [UInt8] = []
+        for file in model.files {
+            for (index, name) in file.tensorNames.enumerated() {
+                bytes += name.utf8
+                bytes += (file.elementType(of: name)?.rawValue ?? "").utf8
+                bytes += "\(file.shape(of: name) ?? [])".utf8
+                guard index % 8 == 0 else { continue }
+                file.withBytes(of: name) { bytes += $0.prefix(64) }
+            }
+        }
+        let digest = SHA256.digest(of: bytes).prefix(6)
+        return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
