@@ -97,7 +97,7 @@ struct RealModelTests {
         let images = try await events(of: request).compactMap(\.image)
         #expect(images.count == 2)
         for image in images {
-            let text = try #require(PNGTextReader.text(PictureRecord.keyword, in: image.png))
+            let text = try #require(try PNGTextReader.text(PictureRecord.keyword, in: image.png))
             let record = try PictureRecord(text)
             #expect(record.request.seed == image.seed)
             #expect(record.fingerprint.contains("refinery-"))
