@@ -1,4 +1,5 @@
 import Foundation
+import Generation
 import TestSupport
 import Testing
 
@@ -56,6 +57,44 @@ struct SyntheticModelTests {
             #expect(ModelArchitecture(file) == .sdxlRefiner)
             _ = try Expert(refiner: StoredModel(file))
             #expect(try FileManager.default.contentsOfDirectory(atPath: directory).count == 1)
+        }
+    }
+
+    /// With the base's and the refiner's real first stage, where the noise takes its own path, and
+    /// little else.
+    @Test func `thirty steps with a handoff go down to latents and a picture of usual size`() throws
+    {
+        var base = Self.tinyBase
+        base.channels = [320, 64, 64]
+        base.hints = Self.hints
+        var refiner = Self.tinyRefiner
+        refiner.channels = [384, 64, 64, 64]
+        try withTemporaryDirectory { directory in
+            try SyntheticModel(base, seed: 3).write(to: directory + "/base.safetensors")
+            try SyntheticModel(refiner, seed: 3).write(to: directory + "/refiner.safetensors")
+            let generator = try SDXLGenerator(
+                catalog: ModelCatalog(directory: directory), lanes: 1, threads: 2)
+            var request = GenerationRequest()
+            request.positivePrompt = "a lighthouse at dawn"
+            request.model = "base"
+            (request.width, request.height, request.steps) = (128, 128, 30)
+            var asked = GenerationRequest.Refiner()
+            asked.model = "refiner"
+            asked.startStep = 25
+            request.refiner = asked
+            let job = try GenerationJob(request, models: generator.models)
+            let run = try generator.makeRun(job, plan: generator.plan(job))
+            var image: DecodedImage?
+            while run.nextPhase != nil {
+                if case .image(let made) = try run.advance() { image = made }
+            }
+            // Neither grey nor black and white.
+            let pixels = try #require(image).pixels.map(Double.init)
+            let mean = pixels.reduce(0, +) / Double(pixels.count)
+            let variance =
+                pixels.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(pixels.count)
+            #expect((64...192).contains(mean), "\(mean)")
+            #expect((20...100).contains(variance.squareRoot()), "\(variance.squareRoot())")
         }
     }
 
