@@ -21,8 +21,9 @@ extension Compute {
     /// `layer` of the picture after `norm` and `activation`, plus `residual`. `out` may be `residual`,
     /// not `input`.
     ///
-    /// The norm is over the whole picture; a band and one more row above and below are normalised and
-    /// convolved at a time.
+    /// The norm is over the whole picture; a band and a few more rows above and below are normalised
+    /// and convolved at a time. The convolution sees one row beyond; the margin is larger so that
+    /// ``Winograd``'s tiles lie as in the whole picture.
     public func convolution(
         ofNormed input: Activation, _ norm: GroupNorm, activation kind: ActivationFunction,
         _ layer: Convolution, residual: Activation? = nil, into out: Activation, _ bands: Bands
@@ -33,8 +34,12 @@ extension Compute {
             let rowFloats = input.width * max(input.channels, out.channels)
             for image in 0..<input.images {
                 let own = scales.image(image, channels: input.channels)
-                for rows in bands.cut(input.height, rowFloats: rowFloats) {
-                    let seen = max(0, rows.lowerBound - 1)..<min(input.height, rows.upperBound + 1)
+                let margin = Winograd.tileSide
+                for rows in bands.cut(input.height, rowFloats: rowFloats, multiple: margin) {
+                    let seen =
+                        max(
+                            0, rows.lowerBound - margin)..<min(
+                            input.height, rows.upperBound + margin)
                     scoped {
                         let source = input.rows(seen, ofImage: image)
                         let normed = activation(like: source)

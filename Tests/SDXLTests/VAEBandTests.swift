@@ -34,8 +34,9 @@ struct VAEBandTests {
         for index in 0..<whole.count {
             worst = max(worst, abs(whole.data[index] - banded.data[index]))
         }
-        // The product of a band so small takes another path through OpenBLAS; at real sizes it is 0.
-        #expect(worst < 4e-6, "\(height) x \(width): \(worst)")
+        // A band of a few pixels takes other paths through convolution and product than the whole.
+        let tolerance: Float = width < 16 ? 2e-5 : 0
+        #expect(worst <= tolerance, "\(height) x \(width): \(worst)")
     }
 
     @Test func `bands need less memory, and the picture's share of it is bounded`() throws {
