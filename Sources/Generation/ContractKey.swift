@@ -42,7 +42,7 @@ struct ContractKey {
             ("ttl", .noted("pictures are sent, not kept behind an address.")),
         ]
         + [
-            "acceleration", "acceleratorOptions", "acePlusPlus", "advancedFeatures", "clipSkip",
+            "acceleration", "acceleratorOptions", "acePlusPlus", "advancedFeatures",
             "controlNet", "embeddings", "hiresFix", "inputs", "ipAdapters", "layerDiffuse", "lora",
             "maskImage", "maskMargin", "outpaint", "promptWeighting", "providerSettings", "puLID",
             "referenceImages", "resolution", "seedImage", "strength", "ultralytics",

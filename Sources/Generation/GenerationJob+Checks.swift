@@ -55,6 +55,20 @@ extension GenerationJob {
         negativeOriginalSize = request.negativeOriginalSize
         negativeCropTopLeft = request.negativeCropTopLeft ?? ImagePoint(top: 0, left: 0)
         negativeTargetSize = request.negativeTargetSize
+        clipSkip = request.clipSkip ?? 0
+        guidanceRescale = request.guidanceRescale ?? 0
+        eta = request.eta
+        handoffHistory = request.handoffHistory.flatMap(HandoffHistory.init) ?? .keep
+        try checkHistory()
+    }
+
+    private func checkHistory() throws(GenerationError) {
+        guard handoffHistory != .keep, refiner == nil else { return }
+        throw GenerationError(
+            .invalidArgument, code: "incompatibleParameters",
+            "handoffHistory is \(handoffHistory.rawValue), and without a refiner there is no handoff. "
+                + "Give a refiner too, or leave handoffHistory out.",
+            fields: ["handoffHistory", "refiner"])
     }
 
     private static func required(

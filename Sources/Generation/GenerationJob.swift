@@ -26,6 +26,13 @@ public struct GenerationJob: Equatable, Sendable {
     public var negativeOriginalSize: ImageSize?
     public var negativeCropTopLeft: ImagePoint
     public var negativeTargetSize: ImageSize?
+    /// Layers of the text encoders left out beyond SDXL's own choice, for the positive prompt.
+    public var clipSkip: Int
+    /// 0...1.
+    public var guidanceRescale: Double
+    /// Nil is the scheduler's own.
+    public var eta: Double?
+    public var handoffHistory: HandoffHistory
     public var refiner: Refiner?
 
     public struct Refiner: Equatable, Sendable {
@@ -37,6 +44,14 @@ public struct GenerationJob: Equatable, Sendable {
         public var negativePrompt: String?
         public var aestheticScore: Double
         public var negativeAestheticScore: Double
+    }
+
+    /// Whether a multistep sampler goes on with the base's predictions at the handoff.
+    public enum HandoffHistory: String, Sendable, CaseIterable {
+        /// One continuous process.
+        case keep = "KEEP"
+        /// As two separate pipelines.
+        case reset = "RESET"
     }
 
     /// The unit in which the caller named the handoff.

@@ -22,6 +22,11 @@ public struct GenerationRequest: Equatable, Sendable {
     public var negativeOriginalSize: ImageSize?
     public var negativeCropTopLeft: ImagePoint?
     public var negativeTargetSize: ImageSize?
+    public var clipSkip: Int?
+    public var guidanceRescale: Double?
+    public var eta: Double?
+    /// A raw value of ``HandoffHistory``, once checked.
+    public var handoffHistory: String?
     public var refiner: Refiner?
 
     public init() {}

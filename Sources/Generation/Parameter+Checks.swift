@@ -41,6 +41,11 @@ extension Parameter {
             guard let point = request[keyPath: field] else { return }
             try check(point.top, range, part: ".top")
             try check(point.left, range, part: ".left")
+        case .choice(let field, let choices):
+            guard let text = request[keyPath: field].nonEmpty, !choices.contains(text) else {
+                return
+            }
+            throw invalid("is \(quoted(text)): it must be \(choices.joined(separator: " or "))")
         }
     }
 

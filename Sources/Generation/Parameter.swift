@@ -28,6 +28,8 @@ public struct Parameter: Sendable {
         case side(Field<Int>)
         case size(Field<ImageSize>, ClosedRange<Int>)
         case point(Field<ImagePoint>, ClosedRange<Int>)
+        /// One of a few words.
+        case choice(Field<String>, [String])
     }
 
     init(
@@ -123,6 +125,20 @@ public struct Parameter: Sendable {
         Parameter(
             "negativeTargetSize", .size(\.negativeTargetSize, sizeConditioning),
             default: "as targetSize", "targetSize for the negative prompt."),
+        Parameter(
+            "clipSkip", .integer(\.clipSkip, 0...2), default: "0",
+            "Layers of the text encoders left out beyond SDXL's own choice, for positive prompts."),
+        Parameter(
+            "guidanceRescale", .number(\.guidanceRescale, 0...1), default: "0",
+            "How far guidance is brought back to the contrast of the unguided prediction."),
+        Parameter(
+            "eta", .number(\.eta, 0...1), default: "the scheduler's own",
+            "Fresh noise in each step, for DDIM (usually 0) and TCD (usually 0.3)."),
+        Parameter(
+            "handoffHistory",
+            .choice(\.handoffHistory, GenerationJob.HandoffHistory.allCases.map(\.rawValue)),
+            default: GenerationJob.HandoffHistory.keep.rawValue,
+            "Whether a multistep scheduler goes on with the base's predictions at the handoff."),
         Parameter(
             "refiner.model", .name(\.refinerFields.model, 0...256), default: nil,
             "The SDXL refiner: an id or alias from ListModels."),

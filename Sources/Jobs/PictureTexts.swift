@@ -25,6 +25,9 @@ enum PictureTexts {
         add("Scheduler", plan.scheduler)
         add("Spacing", plan.spacing)
         add("CFG scale", plain(job.cfgScale))
+        add("Clip skip", job.clipSkip == 0 ? nil : "\(job.clipSkip)")
+        add("Guidance rescale", job.guidanceRescale == 0 ? nil : plain(job.guidanceRescale))
+        add("Eta", job.eta.map(plain))
         if let refiner = job.refiner, let handoff = plan.handoff {
             add("Refiner", plan.refinerModel)
             add("Base steps", "\(plan.baseSteps)")
@@ -33,6 +36,7 @@ enum PictureTexts {
             add("Handoff percentage", plain(handoff.percentage))
             add("Handoff timestep", plain(handoff.timestep))
             add("Handoff sigma", plain(handoff.sigma))
+            add("Handoff history", job.handoffHistory.rawValue)
             add("Refiner CFG scale", plain(refiner.cfgScale))
             add("Refiner prompt", refiner.positivePrompt)
             add("Refiner negative prompt", refiner.negativePrompt)

@@ -89,6 +89,30 @@ final class Denoiser {
                     prediction[channel * tokens + token] = value
                 }
             }
+            if guided, prompt.guidanceRescale > 0 {
+                rescale(
+                    prompt.guidanceRescale,
+                    unguided: UnsafeBufferPointer(start: positive, count: prediction.count))
+            }
         }
+    }
+
+    /// Brings the guided prediction's contrast back, by `share`, to the unguided one's: diffusers'
+    /// `rescale_noise_cfg`, after section 3.4 of "Common Diffusion Noise Schedules and Sample Steps
+    /// are Flawed" (arXiv 2305.08891).
+    private func rescale(_ share: Float, unguided: UnsafeBufferPointer<Float>) {
+        let ratio = prediction.withUnsafeBufferPointer {
+            Self.deviation(unguided) / Self.deviation($0)
+        }
+        let factor = share * Float(ratio) + (1 - share)
+        for index in prediction.indices { prediction[index] *= factor }
+    }
+
+    /// The standard deviation of a sample.
+    private static func deviation(_ values: UnsafeBufferPointer<Float>) -> Double {
+        let count = Double(values.count)
+        let mean = values.reduce(0) { $0 + Double($1) } / count
+        let squares = values.reduce(0) { $0 + (Double($1) - mean) * (Double($1) - mean) }
+        return (squares / (count - 1)).squareRoot()
     }
 }

@@ -13,6 +13,11 @@ struct Expert: Sendable {
     /// See ``Fingerprint``.
     let digest: String
 
+    /// Of the shorter text encoder.
+    var textLayerCount: Int {
+        min(openCLIP.layers.count, clipL?.layers.count ?? openCLIP.layers.count)
+    }
+
     /// - Parameter vae: decodes in place of the model's own.
     init(base model: StoredModel, vae: StoredModel? = nil) throws(ModelFileError) {
         let clipL = try TextEncoder(

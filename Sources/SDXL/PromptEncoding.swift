@@ -8,14 +8,18 @@ final class PromptEncoding {
     private let pooled: OwnedActivation
     private let timeIDs: [[Float]]
     let guidanceScale: Float
+    /// 0...1: see `Denoiser`.
+    let guidanceRescale: Float
 
     init(
-        context: OwnedActivation, pooled: OwnedActivation, timeIDs: [[Float]], guidanceScale: Float
+        context: OwnedActivation, pooled: OwnedActivation, timeIDs: [[Float]],
+        guidanceScale: Float, guidanceRescale: Float
     ) {
         self.context = context
         self.pooled = pooled
         self.timeIDs = timeIDs
         self.guidanceScale = guidanceScale
+        self.guidanceRescale = guidanceRescale
     }
 
     /// [negative, positive], or the positive alone without guidance.
@@ -38,6 +42,10 @@ struct ExpertPrompt: Equatable {
     var timeIDs: [Float]
     var negativeTimeIDs: [Float]
     var guidanceScale: Double
+    var guidanceRescale = 0.0
+    /// Text encoder layers left out beyond SDXL's own choice. As in diffusers, for the positive texts
+    /// alone.
+    var clipSkip = 0
 }
 
 extension ExpertPrompt {
@@ -59,6 +67,8 @@ extension ExpertPrompt {
             negativeTimeIDs = timeIDs
         }
         guidanceScale = job.cfgScale
+        guidanceRescale = job.guidanceRescale
+        clipSkip = job.clipSkip
     }
 
     /// As diffusers' image-to-image pipeline with `requires_aesthetics_score`.
@@ -74,6 +84,8 @@ extension ExpertPrompt {
             Self.ids(job.negativeOriginalSize ?? original) + Self.ids(job.negativeCropTopLeft)
             + [Float(refiner.negativeAestheticScore)]
         guidanceScale = refiner.cfgScale
+        guidanceRescale = job.guidanceRescale
+        clipSkip = job.clipSkip
     }
 
     private static func ids(_ size: ImageSize) -> [Float] {
@@ -97,15 +109,16 @@ extension Expert {
         let negatives = guided && !zeroNegative
         let first = (negatives ? [prompt.negative ?? ""] : []) + [prompt.positive]
         let second = (negatives ? [prompt.negative2 ?? ""] : []) + [prompt.positive2]
+        let skips = (negatives ? [0] : []) + [prompt.clipSkip]
         let tokenizer = CLIPTokenizer.shared
         let tokens1 = first.map { tokenizer.encode($0, padding: .endOfText) }
         let tokens2 = second.map { tokenizer.encode($0, padding: .zero) }
         trace?.tokens(isBase ? tokens1 : nil, tokens2, hasNegative: negatives, isBase: isBase)
         return compute.scoped {
-            let (states2, pooled2) = openCLIP.encode(tokens2, compute)
+            let (states2, pooled2) = openCLIP.encode(tokens2, skippedLayers: skips, compute)
             var states = states2
             if let clipL {
-                let (states1, _) = clipL.encode(tokens1, compute)
+                let (states1, _) = clipL.encode(tokens1, skippedLayers: skips, compute)
                 states = compute.concatenate(states1, states2)
             }
             guard var pooled = pooled2 else {
@@ -120,7 +133,8 @@ extension Expert {
                 states: states, pooled: pooled, timeIDs: ids, isBase: isBase)
             return PromptEncoding(
                 context: OwnedActivation(copying: states), pooled: OwnedActivation(copying: pooled),
-                timeIDs: ids, guidanceScale: Float(prompt.guidanceScale))
+                timeIDs: ids, guidanceScale: Float(prompt.guidanceScale),
+                guidanceRescale: Float(prompt.guidanceRescale))
         }
     }
 }

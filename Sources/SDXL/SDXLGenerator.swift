@@ -48,6 +48,8 @@ public final class SDXLGenerator: ImageGenerator {
 
     public func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan {
         let (scheduler, schedule) = try resolveSchedule(job)
+        try checkEta(job, scheduler.algorithm)
+        try checkClipSkip(job)
         var advice = truncationAdvice(job)
         var handoff: Handoff?
         let base = try expert(job.model, field: "model")
@@ -92,8 +94,9 @@ public final class SDXLGenerator: ImageGenerator {
         let seeds = job.seeds
         return SDXLRun(
             plan: plan, base: base, refiner: second, algorithm: scheduler.algorithm,
-            schedule: schedule, noise: { TorchGenerator(seed: seeds[$0]) }, pool: pool,
-            trace: trace)
+            schedule: schedule, eta: job.eta,
+            resetsHistoryAtHandoff: job.handoffHistory == .reset,
+            noise: { TorchGenerator(seed: seeds[$0]) }, pool: pool, trace: trace)
     }
 
     private func expert(_ id: String, field: String) throws(GenerationError) -> Expert {
@@ -114,6 +117,33 @@ public final class SDXLGenerator: ImageGenerator {
         } catch {
             throw .invalid("scheduler", code: "invalidScheduler", "\(error)")
         }
+    }
+
+    /// Small models may have fewer layers than the range allows to leave out.
+    private func checkClipSkip(_ job: GenerationJob) throws(GenerationError) {
+        for (id, field) in [(job.model, "model"), (job.refiner?.model, "refiner.model")] {
+            guard let id else { continue }
+            let layers = try expert(id, field: field).textLayerCount
+            guard job.clipSkip < layers else {
+                throw GenerationError(
+                    .invalidArgument, code: "invalidClipSkip",
+                    "clipSkip is \(job.clipSkip), and a text encoder of \"\(id)\" has \(layers) "
+                        + "layers: take at most \(layers - 1).",
+                    fields: ["clipSkip", field])
+            }
+        }
+    }
+
+    private func checkEta(
+        _ job: GenerationJob, _ algorithm: SamplerAlgorithm
+    ) throws(GenerationError) {
+        guard let eta = job.eta, !algorithm.takesEta else { return }
+        let takers = SamplerAlgorithm.allCases.filter(\.takesEta).map(\.rawValue)
+        throw GenerationError(
+            .invalidArgument, code: "unsupportedParameter",
+            "eta is \(eta), and \(algorithm.rawValue) takes none. Leave it out, or take "
+                + "\(takers.joined(separator: " or ")).",
+            fields: ["eta", "scheduler"])
     }
 
     private func resolveHandoff(

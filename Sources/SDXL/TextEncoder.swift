@@ -29,23 +29,29 @@ struct TextEncoder: Sendable {
 
     var pooledWidth: Int { pooling?.projection.shape[1] ?? 0 }
 
-    /// - Parameter tokens: ids of each prompt, all ``CLIPTokenizer/length`` long.
-    /// - Returns: `states` [prompts, 77, width], the output of the last layer but one, without the
-    ///   final norm; `pooled` [prompts, pooled width], at the first end token.
+    /// - Parameters:
+    ///   - prompts: ids of each prompt, all ``CLIPTokenizer/length`` long.
+    ///   - skippedLayers: for each prompt, how many layers before the last but one its states are
+    ///     taken; less than the layers. The pooled output is not concerned.
+    /// - Returns: `states` [prompts, 77, width], the output of the last layer but one, or an earlier
+    ///   one, without the final norm; `pooled` [prompts, pooled width], at the first end token.
     func encode(
-        _ prompts: [TokenizedPrompt], _ compute: Compute
+        _ prompts: [TokenizedPrompt], skippedLayers: [Int], _ compute: Compute
     ) -> (states: Activation, pooled: Activation?) {
+        precondition(prompts.count == skippedLayers.count)
         let length = CLIPTokenizer.length
+        let states = compute.activation(
+            images: prompts.count, height: 1, width: length, channels: width)
         var hidden = embed(prompts, compute)
-        var penultimate = hidden
         for (index, layer) in layers.enumerated() {
-            if index == layers.count - 1 {
-                penultimate = hidden
-                if pooling == nil { break }
+            for prompt in prompts.indices
+            where index == layers.count - 1 - skippedLayers[prompt] {
+                states.image(prompt).update(from: hidden.image(prompt), count: length * width)
             }
+            if index == layers.count - 1, pooling == nil { break }
             hidden = forward(layer, hidden, compute)
         }
-        guard let pooling else { return (penultimate, nil) }
+        guard let pooling else { return (states, nil) }
         let ends = compute.activation(
             images: prompts.count, height: 1, width: 1, channels: width)
         for (index, prompt) in prompts.enumerated() {
@@ -53,7 +59,7 @@ struct TextEncoder: Sendable {
                 from: hidden.data + (index * length + prompt.endIndex) * width, count: width)
         }
         let normed = compute.layerNorm(ends, pooling.norm)
-        return (penultimate, compute.multiply(normed, byMatrix: pooling.projection))
+        return (states, compute.multiply(normed, byMatrix: pooling.projection))
     }
 
     private func embed(_ prompts: [TokenizedPrompt], _ compute: Compute) -> Activation {

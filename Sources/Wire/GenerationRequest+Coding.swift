@@ -40,6 +40,10 @@ extension GenerationRequest {
         negativeOriginalSize = message.negative_original_size.map { ImageSize($0.pointee) }
         negativeCropTopLeft = message.negative_crop_top_left.map { ImagePoint($0.pointee) }
         negativeTargetSize = message.negative_target_size.map { ImageSize($0.pointee) }
+        clipSkip = message.clip_skip == 0 ? nil : Int(message.clip_skip)
+        guidanceRescale = message.guidance_rescale == 0 ? nil : message.guidance_rescale
+        eta = member(message.eta_presence_case, message.eta)
+        handoffHistory = GenerationJob.HandoffHistory.name(message.handoff_history)
         if let refiner = message.refiner?.pointee {
             self.refiner = try Refiner(refiner)
         }
@@ -66,6 +70,31 @@ extension GenerationRequest.Refiner {
         aestheticScore = member(message.aesthetic_score_presence_case, message.aesthetic_score)
         negativeAestheticScore = member(
             message.negative_aesthetic_score_presence_case, message.negative_aesthetic_score)
+    }
+}
+
+extension GenerationJob.HandoffHistory {
+    /// The name of a number; nil for KEEP, which is what absent means, and the number itself where
+    /// it has no name here, which the checks then refuse.
+    fileprivate static func name(_ number: Refinery__V1__HandoffHistory) -> String? {
+        switch number {
+        case REFINERY__V1__HANDOFF_HISTORY__KEEP: nil
+        case REFINERY__V1__HANDOFF_HISTORY__RESET: Self.reset.rawValue
+        default: "\(number.rawValue)"
+        }
+    }
+
+    fileprivate static func number(
+        _ name: String?
+    ) throws(GenerationError) -> Refinery__V1__HandoffHistory {
+        switch name ?? "" {
+        case "", Self.keep.rawValue: return REFINERY__V1__HANDOFF_HISTORY__KEEP
+        case Self.reset.rawValue: return REFINERY__V1__HANDOFF_HISTORY__RESET
+        case let other:
+            throw .invalid(
+                "handoffHistory", code: "invalidHandoffHistory",
+                "handoffHistory is \"\(other)\": it must be KEEP or RESET.")
+        }
     }
 }
 
@@ -147,6 +176,13 @@ extension Arena {
         message.negative_crop_top_left = try point(
             request.negativeCropTopLeft, "negativeCropTopLeft")
         message.negative_target_size = try size(request.negativeTargetSize, "negativeTargetSize")
+        message.clip_skip = try number(request.clipSkip ?? 0, "clipSkip")
+        message.guidance_rescale = request.guidanceRescale ?? 0
+        if let eta = request.eta {
+            message.eta_presence_case = REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE_ETA
+            message.eta = eta
+        }
+        message.handoff_history = try GenerationJob.HandoffHistory.number(request.handoffHistory)
         if let refiner = request.refiner {
             message.refiner = make(refinery__v1__refiner__init) { _ in }
             try fill(&message.refiner.pointee, refiner)

@@ -56,6 +56,18 @@ struct RequestOptions: ParsableArguments {
     @Option(help: "Images to make.")
     var count: Int?
 
+    @Option(help: "Text encoder layers left out beyond SDXL's own choice, 0 to 2.")
+    var clipSkip: Int?
+
+    @Option(help: "0 to 1: tames the contrast of high guidance.")
+    var guidanceRescale: Double?
+
+    @Option(help: "0 to 1: fresh noise in each step, for DDIM and TCD.")
+    var eta: Double?
+
+    @Option(help: "KEEP or RESET: what a multistep scheduler remembers at the handoff.")
+    var handoffHistory: String?
+
     func validate() throws {
         let sources = [prompt, request, like].compactMap { $0 }
         guard sources.count == 1 else {
@@ -111,6 +123,10 @@ struct RequestOptions: ParsableArguments {
         request.width = width
         request.height = height
         request.numberResults = count
+        request.clipSkip = clipSkip
+        request.guidanceRescale = guidanceRescale
+        request.eta = eta
+        request.handoffHistory = handoffHistory
         if refiner != nil || refinerStartStep != nil || refinerStartPercentage != nil {
             var handoff = GenerationRequest.Refiner()
             handoff.model = refiner

@@ -31,6 +31,10 @@ import Transport
         expected.width = 128
         expected.height = 64
         expected.numberResults = 2
+        expected.clipSkip = 1
+        expected.guidanceRescale = 0.7
+        expected.eta = 0.5
+        expected.handoffHistory = "RESET"
         var refiner = GenerationRequest.Refiner()
         refiner.model = "refiner"
         refiner.startStepPercentage = 90
@@ -40,7 +44,9 @@ import Transport
                 "a cat", "--negative-prompt", "", "--model", "base", "--scheduler", "Euler a",
                 "--steps", "40", "--seed", "1099511627776", "--cfg-scale", "6.5", "--width", "128",
                 "--height", "64", "--count", "2", "--refiner", "refiner",
-                "--refiner-start-percentage", "90") == expected)
+                "--refiner-start-percentage", "90",
+                "--clip-skip", "1", "--guidance-rescale", "0.7", "--eta", "0.5",
+                "--handoff-history", "RESET") == expected)
     }
 
     @Test func `a handoff without a refiner is passed on to be refused by name`() throws {

@@ -124,6 +124,8 @@ import Testing
                 case .point(let field, let range):
                     let side = edge ? range.upperBound : range.lowerBound
                     asked[keyPath: field] = ImagePoint(top: side, left: side)
+                case .choice(let field, let choices):
+                    asked[keyPath: field] = edge ? choices.last : choices.first
                 case .side: continue
                 }
                 if !parameter.key.hasPrefix("start") { asked.refiner?.startStepPercentage = 80 }

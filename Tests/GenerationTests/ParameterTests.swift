@@ -35,8 +35,10 @@ import Testing
             let end = try #require(proto[start.upperBound...].range(of: "\n}"))
             let body = proto[start.upperBound..<end.lowerBound]
             let fields = Set(
-                body.matches(of: #/(?:string|uint32|int64|double|Size|Point) ([a-z_0-9]+) = /#)
-                    .map { String($0.1) })
+                body.matches(
+                    of: #/(?:string|uint32|int64|double|Size|Point|HandoffHistory) ([a-z_0-9]+) = /#
+                )
+                .map { String($0.1) })
             let table = Set(
                 Parameter.all.filter { $0.name.contains(".") == !prefix.isEmpty }.map(\.wireName))
             #expect(fields == table, "message \(message)")

@@ -67,6 +67,15 @@ private let prompts: [Refusal] = [
     Refusal(
         request { $0.scheduler = String(repeating: "a", count: 65) }, "invalidScheduler",
         ["scheduler"]),
+    Refusal(request { $0.clipSkip = 3 }, "invalidClipSkip", ["clipSkip"], says: ["0 to 2"]),
+    Refusal(request { $0.guidanceRescale = 1.1 }, "invalidGuidanceRescale", ["guidanceRescale"]),
+    Refusal(request { $0.eta = -.ulpOfOne }, "invalidEta", ["eta"], says: ["0 to 1"]),
+    Refusal(
+        request { $0.handoffHistory = "reset" }, "invalidHandoffHistory", ["handoffHistory"],
+        says: ["'reset'", "KEEP or RESET"]),
+    Refusal(
+        request { $0.handoffHistory = "RESET" }, "incompatibleParameters",
+        ["handoffHistory", "refiner"]),
 ]
 
 private let numbers: [Refusal] =

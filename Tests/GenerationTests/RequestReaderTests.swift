@@ -86,7 +86,8 @@ import Testing
         ("{\"outputFormat\": \"GIF\"}", "invalidOutputFormat", "outputFormat", "PNG"),
         ("{\"lora\": [{\"model\": \"x\"}]}", "unsupportedParameter", "lora", "not supported"),
         ("{\"seed_image\": \"x\"}", "unsupportedParameter", "seed_image", "not supported"),
-        ("{\"clipSkip\": 1}", "unsupportedParameter", "clipSkip", "not supported"),
+        ("{\"clipSkip\": 1.5}", "invalidType", "clipSkip", "whole number"),
+        ("{\"handoff_history\": 1}", "invalidType", "handoff_history", "a text"),
         ("{\"webhookURL\": \"x\"}", "unsupportedParameter", "webhookURL", "not supported"),
     ])
     func `is refused by path`(text: String, code: String, path: String, words: String) {
@@ -120,7 +121,8 @@ import Testing
          "originalSize": {"height": 1, "width": 2}, "cropTopLeft": {"left": 4, "top": 3},
          "targetSize": {"height": 5, "width": 6}, "negativeOriginalSize": {"height": 7, "width": 8},
          "negativeCropTopLeft": {"top": 9, "left": 10},
-         "negativeTargetSize": {"height": 11, "width": 12},
+         "negativeTargetSize": {"height": 11, "width": 12}, "clipSkip": 1,
+         "guidanceRescale": 0.5, "eta": 1, "handoffHistory": "RESET",
          "refiner": {"model": "r", "startStep": 4, "startStepPercentage": 80, "startTimestep": 200,
            "startSigma": 0.5, "CFGScale": 3, "positivePrompt": "e", "negativePrompt": "f",
            "aestheticScore": 6.5, "negativeAestheticScore": 2}}
@@ -147,6 +149,10 @@ import Testing
         request.negativeOriginalSize = ImageSize(height: 7, width: 8)
         request.negativeCropTopLeft = ImagePoint(top: 9, left: 10)
         request.negativeTargetSize = ImageSize(height: 11, width: 12)
+        request.clipSkip = 1
+        request.guidanceRescale = 0.5
+        request.eta = 1
+        request.handoffHistory = "RESET"
         var refiner = GenerationRequest.Refiner()
         refiner.model = "r"
         refiner.startStep = 4

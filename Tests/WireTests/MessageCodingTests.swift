@@ -22,6 +22,10 @@ struct MessageCodingTests {
         request.negativeOriginalSize = ImageSize(height: 7, width: 8)
         request.negativeCropTopLeft = ImagePoint(top: 9, left: 10)
         request.negativeTargetSize = ImageSize(height: 11, width: 12)
+        request.clipSkip = 2
+        request.guidanceRescale = 0.7
+        request.eta = 0
+        request.handoffHistory = "RESET"
         request.refiner?.startStep = 0
         request.refiner?.startTimestep = 0
         request.refiner?.startSigma = .infinity
@@ -49,6 +53,14 @@ struct MessageCodingTests {
         #expect(zeros.seed == 0)
         #expect(zeros.cfgScale == 0)
         #expect(zeros.height == nil)
+    }
+
+    @Test func `a history that the schema does not know is left for the job to refuse`() throws {
+        #expect(try Self.decoded(Bytes.varint(field: 31, 0)).handoffHistory == nil)
+        #expect(try Self.decoded(Bytes.varint(field: 31, 7)).handoffHistory == "7")
+        var request = GenerationRequest()
+        request.handoffHistory = "reset"
+        #expect(throws: GenerationError.self) { try CallRequest.generate(request).packed() }
     }
 
     @Test func `numbers out of range pass through, for the job to judge`() throws {

@@ -952,7 +952,7 @@ void   refinery__v1__error_detail__free_unpacked
   assert(message->base.descriptor == &refinery__v1__error_detail__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[20] =
+static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[24] =
 {
   {
     "request_id",
@@ -1194,10 +1194,62 @@ static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "clip_skip",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__GenerateRequest, clip_skip),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "guidance_rescale",
+    23,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__GenerateRequest, guidance_rescale),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "eta",
+    30,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Refinery__V1__GenerateRequest, eta_presence_case),
+    offsetof(Refinery__V1__GenerateRequest, eta),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "handoff_history",
+    31,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__GenerateRequest, handoff_history),
+    &refinery__v1__handoff_history__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__generate_request__field_indices_by_name[] = {
   11,   /* field[11] = cfg_scale */
+  20,   /* field[20] = clip_skip */
   15,   /* field[15] = crop_top_left */
+  22,   /* field[22] = eta */
+  21,   /* field[21] = guidance_rescale */
+  23,   /* field[23] = handoff_history */
   7,   /* field[7] = height */
   5,   /* field[5] = model */
   18,   /* field[18] = negative_crop_top_left */
@@ -1217,10 +1269,12 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   16,   /* field[16] = target_size */
   6,   /* field[6] = width */
 };
-static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[1 + 1] =
+static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[3 + 1] =
 {
   { 1, 0 },
-  { 0, 20 }
+  { 23, 21 },
+  { 30, 22 },
+  { 0, 24 }
 };
 const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
 {
@@ -1230,10 +1284,10 @@ const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
   "Refinery__V1__GenerateRequest",
   "refinery.v1",
   sizeof(Refinery__V1__GenerateRequest),
-  20,
+  24,
   refinery__v1__generate_request__field_descriptors,
   refinery__v1__generate_request__field_indices_by_name,
-  1,  refinery__v1__generate_request__number_ranges,
+  3,  refinery__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) refinery__v1__generate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -3149,6 +3203,34 @@ const ProtobufCMessageDescriptor refinery__v1__error_detail__descriptor =
   1,  refinery__v1__error_detail__number_ranges,
   (ProtobufCMessageInit) refinery__v1__error_detail__init,
   NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue refinery__v1__handoff_history__enum_values_by_number[2] =
+{
+  { "KEEP", "REFINERY__V1__HANDOFF_HISTORY__KEEP", 0 },
+  { "RESET", "REFINERY__V1__HANDOFF_HISTORY__RESET", 1 },
+};
+static const ProtobufCIntRange refinery__v1__handoff_history__value_ranges[] = {
+{0, 0},{0, 2}
+};
+static const ProtobufCEnumValueIndex refinery__v1__handoff_history__enum_values_by_name[2] =
+{
+  { "KEEP", 0 },
+  { "RESET", 1 },
+};
+const ProtobufCEnumDescriptor refinery__v1__handoff_history__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "refinery.v1.HandoffHistory",
+  "HandoffHistory",
+  "Refinery__V1__HandoffHistory",
+  "refinery.v1",
+  2,
+  refinery__v1__handoff_history__enum_values_by_number,
+  2,
+  refinery__v1__handoff_history__enum_values_by_name,
+  1,
+  refinery__v1__handoff_history__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
 static const ProtobufCEnumValue refinery__v1__phase__enum_values_by_number[6] =
 {

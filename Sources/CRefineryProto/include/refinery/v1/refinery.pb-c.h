@@ -46,6 +46,20 @@ typedef enum _Refinery__V1__Model__Role {
   REFINERY__V1__MODEL__ROLE__REFINER_MODEL = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__MODEL__ROLE)
 } Refinery__V1__Model__Role;
+/*
+ * Whether a multistep scheduler goes on with the base's predictions at the handoff.
+ */
+typedef enum _Refinery__V1__HandoffHistory {
+  /*
+   * One continuous process.
+   */
+  REFINERY__V1__HANDOFF_HISTORY__KEEP = 0,
+  /*
+   * As two separate pipelines.
+   */
+  REFINERY__V1__HANDOFF_HISTORY__RESET = 1
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__HANDOFF_HISTORY)
+} Refinery__V1__HandoffHistory;
 typedef enum _Refinery__V1__Phase {
   REFINERY__V1__PHASE__PHASE_UNSPECIFIED = 0,
   REFINERY__V1__PHASE__TEXT_ENCODING = 1,
@@ -106,6 +120,12 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__CASE)
 } Refinery__V1__GenerateRequest__NumberResultsPresenceCase;
 
+typedef enum {
+  REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE_ETA = 30
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__CASE)
+} Refinery__V1__GenerateRequest__EtaPresenceCase;
+
 /*
  * The field names are the public parameter contract's, in snake case, with its ranges and defaults.
  */
@@ -142,6 +162,15 @@ struct  Refinery__V1__GenerateRequest
   Refinery__V1__Size *negative_original_size;
   Refinery__V1__Point *negative_crop_top_left;
   Refinery__V1__Size *negative_target_size;
+  /*
+   * Layers of the text encoders left out beyond SDXL's own choice, 0 to 2, for the positive prompt.
+   */
+  uint32_t clip_skip;
+  /*
+   * 0 to 1: how far guidance is brought back to the contrast of the unguided prediction.
+   */
+  double guidance_rescale;
+  Refinery__V1__HandoffHistory handoff_history;
   Refinery__V1__GenerateRequest__NegativePromptPresenceCase negative_prompt_presence_case;
   union {
     ProtobufCBinaryData negative_prompt;
@@ -174,10 +203,14 @@ struct  Refinery__V1__GenerateRequest
   union {
     uint32_t number_results;
   };
+  Refinery__V1__GenerateRequest__EtaPresenceCase eta_presence_case;
+  union {
+    double eta;
+  };
 };
 #define REFINERY__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__generate_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, REFINERY__V1__HANDOFF_HISTORY__KEEP, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET, {0} }
 
 
 typedef enum {
@@ -1214,6 +1247,7 @@ void refinery__v1__server__ping(ProtobufCService *service,
 
 /* --- descriptors --- */
 
+extern const ProtobufCEnumDescriptor    refinery__v1__handoff_history__descriptor;
 extern const ProtobufCEnumDescriptor    refinery__v1__phase__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__refiner__descriptor;
