@@ -1,0 +1,112 @@
+import Generation
+import Jobs
+import Metrics
+import SDXL
+import Testing
+
+/// The promise of DESIGN: equal build, core type and model file give equal PNG bytes, whatever else the
+/// machine does.
+@Suite(.timeLimit(.minutes(5)))
+struct DeterminismTests {
+    /// A scheduler that draws noise in every step, both experts, and a side that tiles do not divide.
+    static let request: GenerationRequest = {
+        var request = GenerationRequest()
+        request.positivePrompt = "a red fox in deep snow"
+        request.negativePrompt = "blurry"
+        request.model = ModelCatalog.builtInBaseID
+        (request.width, request.height) = (136, 104)
+        request.steps = 4
+        request.seed = 11
+        request.scheduler = "Euler a"
+        request.refiner = GenerationRequest.Refiner()
+        request.refiner?.model = ModelCatalog.builtInRefinerID
+        request.refiner?.startStep = 3
+        return request
+    }()
+
+    static let another: GenerationRequest = {
+        var request = GenerationRequest()
+        request.positivePrompt = "a lighthouse at night, oil on canvas"
+        request.model = ModelCatalog.builtInBaseID
+        (request.width, request.height) = (192, 128)
+        request.steps = 5
+        request.seed = 3
+        request.scheduler = "DPM++ 2M"
+        return request
+    }()
+
+    /// What one lane of one thread makes of the request, alone.
+    static let alone = Result { try pictures(of: [request], lanes: 1, threads: 1)[0] }
+
+    @Test(arguments: [(1, 2), (2, 1), (2, 2)])
+    func `lanes and threads change no byte`(lanes: Int, threads: Int) throws {
+        let pictures = try Self.pictures(of: [Self.request], lanes: lanes, threads: threads)
+        #expect(try pictures[0] == Self.alone.get())
+    }
+
+    @Test(arguments: [1, 2]) func `another job beside it changes no byte`(threads: Int) throws {
+        let pictures = try Self.pictures(
+            of: [Self.another, Self.request, Self.another], lanes: 2, threads: threads)
+        #expect(try pictures[1] == Self.alone.get())
+        #expect(pictures[0] == pictures[2])
+        #expect(pictures[0] != pictures[1])
+    }
+
+    @Test func `image i of a batch is the picture of seed + i`() throws {
+        var batch = Self.request
+        batch.numberResults = 3
+        let singles = (0..<3).map { index in
+            var single = Self.request
+            single.seed = single.seed.map { $0 + Int64(index) }
+            return single
+        }
+        let pictures = try Self.pictures(of: [batch] + singles, lanes: 1, threads: 2)
+        #expect(pictures[0] == pictures[1...].flatMap { $0 })
+        #expect(try pictures[1] == Self.alone.get())
+        #expect(Set(pictures[0]).count == 3)
+    }
+
+    /// The PNG files of each request, all submitted at once to one scheduler.
+    private static func pictures(
+        of requests: [GenerationRequest], lanes: Int, threads: Int
+    ) throws -> [[[UInt8]]] {
+        let generator = try SDXLGenerator(catalog: ModelCatalog(), lanes: lanes, threads: threads)
+        let scheduler = JobScheduler(
+            generator: generator,
+            configuration: JobScheduler.Configuration(laneCount: lanes))
+        defer { scheduler.stop(drain: true) }
+        let outcomes = try requests.map { request in
+            let outcome = Outcome()
+            try scheduler.submit(request) { outcome.take($0) }
+            return outcome
+        }
+        return try outcomes.map { try $0.wait() }
+    }
+}
+
+/// The pictures of one job, once it has ended.
+private final class Outcome: Sendable {
+    private struct State {
+        var pictures: [[UInt8]] = []
+        var end: Result<Void, GenerationError>?
+    }
+
+    private let state = Protected(State())
+
+    func take(_ update: JobUpdate) {
+        state.withLock { state in
+            switch update {
+            case .event(let event):
+                if case .image(let image) = event.content { state.pictures.append(image.png) }
+            case .ended(let end): state.end = end
+            }
+        }
+        state.notify()
+    }
+
+    func wait() throws -> [[UInt8]] {
+        let (pictures, end) = state.wait { state in state.end.map { (state.pictures, $0) } }
+        try end.get()
+        return pictures
+    }
+}
