@@ -44,7 +44,7 @@ struct ContractKey {
         + [
             "acceleration", "acceleratorOptions", "acePlusPlus", "advancedFeatures",
             "controlNet", "embeddings", "hiresFix", "inputs", "ipAdapters", "layerDiffuse", "lora",
-            "maskImage", "maskMargin", "outpaint", "promptWeighting", "providerSettings", "puLID",
+            "maskImage", "maskMargin", "outpaint", "providerSettings", "puLID",
             "referenceImages", "resolution", "seedImage", "strength", "ultralytics",
             "uploadEndpoint", "vae", "webhookURL",
         ].map { ($0, .unsupported) }

@@ -56,6 +56,7 @@ extension GenerationJob {
         negativeCropTopLeft = request.negativeCropTopLeft ?? ImagePoint(top: 0, left: 0)
         negativeTargetSize = request.negativeTargetSize
         clipSkip = request.clipSkip ?? 0
+        promptWeighting = request.promptWeighting.flatMap(PromptWeighting.init)
         guidanceRescale = request.guidanceRescale ?? 0
         eta = request.eta
         handoffHistory = request.handoffHistory.flatMap(HandoffHistory.init) ?? .keep

@@ -28,6 +28,8 @@ public struct GenerationJob: Equatable, Sendable {
     public var negativeTargetSize: ImageSize?
     /// Layers of the text encoders left out beyond SDXL's own choice, for the positive prompt.
     public var clipSkip: Int
+    /// Nil: prompts are plain text, and what the text encoders do not hold is cut off.
+    public var promptWeighting: PromptWeighting?
     /// 0...1.
     public var guidanceRescale: Double
     /// Nil is the scheduler's own.
@@ -44,6 +46,13 @@ public struct GenerationJob: Equatable, Sendable {
         public var negativePrompt: String?
         public var aestheticScore: Double
         public var negativeAestheticScore: Double
+    }
+
+    /// How weights are written in the prompts, and how they act: as in the libraries compel and
+    /// sd_embed. Either also takes prompts beyond 75 tokens, in chunks.
+    public enum PromptWeighting: String, Sendable, CaseIterable {
+        case compel
+        case sdEmbeds
     }
 
     /// Whether a multistep sampler goes on with the base's predictions at the handoff.

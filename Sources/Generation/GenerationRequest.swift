@@ -23,9 +23,11 @@ public struct GenerationRequest: Equatable, Sendable {
     public var negativeCropTopLeft: ImagePoint?
     public var negativeTargetSize: ImageSize?
     public var clipSkip: Int?
+    /// A raw value of ``GenerationJob/PromptWeighting``, once checked; empty is none.
+    public var promptWeighting: String?
     public var guidanceRescale: Double?
     public var eta: Double?
-    /// A raw value of ``HandoffHistory``, once checked.
+    /// A raw value of ``GenerationJob/HandoffHistory``, once checked.
     public var handoffHistory: String?
     public var refiner: Refiner?
 

@@ -129,6 +129,11 @@ public struct Parameter: Sendable {
             "clipSkip", .integer(\.clipSkip, 0...2), default: "0",
             "Layers of the text encoders left out beyond SDXL's own choice, for positive prompts."),
         Parameter(
+            "promptWeighting",
+            .choice(\.promptWeighting, GenerationJob.PromptWeighting.allCases.map(\.rawValue)),
+            default: "none, and prompts are cut to 75 tokens",
+            "The syntax of weights in prompts, which may then be up to 750 tokens long."),
+        Parameter(
             "guidanceRescale", .number(\.guidanceRescale, 0...1), default: "0",
             "How far guidance is brought back to the contrast of the unguided prediction."),
         Parameter(

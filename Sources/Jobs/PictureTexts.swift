@@ -26,6 +26,7 @@ enum PictureTexts {
         add("Spacing", plan.spacing)
         add("CFG scale", plain(job.cfgScale))
         add("Clip skip", job.clipSkip == 0 ? nil : "\(job.clipSkip)")
+        add("Prompt weighting", job.promptWeighting?.rawValue)
         add("Guidance rescale", job.guidanceRescale == 0 ? nil : plain(job.guidanceRescale))
         add("Eta", job.eta.map(plain))
         if let refiner = job.refiner, let handoff = plan.handoff {

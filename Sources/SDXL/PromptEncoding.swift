@@ -46,6 +46,8 @@ struct ExpertPrompt: Equatable {
     /// Text encoder layers left out beyond SDXL's own choice. As in diffusers, for the positive texts
     /// alone.
     var clipSkip = 0
+    /// Nil: prompts are taken as they stand, and cut to one chunk.
+    var weighting: PromptSyntax?
 }
 
 extension ExpertPrompt {
@@ -69,6 +71,7 @@ extension ExpertPrompt {
         guidanceScale = job.cfgScale
         guidanceRescale = job.guidanceRescale
         clipSkip = job.clipSkip
+        weighting = job.promptWeighting.map(PromptSyntax.init)
     }
 
     /// As diffusers' image-to-image pipeline with `requires_aesthetics_score`.
@@ -86,6 +89,7 @@ extension ExpertPrompt {
         guidanceScale = refiner.cfgScale
         guidanceRescale = job.guidanceRescale
         clipSkip = job.clipSkip
+        weighting = job.promptWeighting.map(PromptSyntax.init)
     }
 
     private static func ids(_ size: ImageSize) -> [Float] {
@@ -94,6 +98,16 @@ extension ExpertPrompt {
 
     private static func ids(_ point: ImagePoint) -> [Float] {
         [Float(point.top), Float(point.left)]
+    }
+}
+
+extension PromptSyntax {
+    init(_ weighting: GenerationJob.PromptWeighting) {
+        self =
+            switch weighting {
+            case .compel: .compel
+            case .sdEmbeds: .sdEmbeds
+            }
     }
 }
 
@@ -109,16 +123,19 @@ extension Expert {
         let negatives = guided && !zeroNegative
         let first = (negatives ? [prompt.negative ?? ""] : []) + [prompt.positive]
         let second = (negatives ? [prompt.negative2 ?? ""] : []) + [prompt.positive2]
-        let skips = (negatives ? [0] : []) + [prompt.clipSkip]
-        let tokenizer = CLIPTokenizer.shared
-        let tokens1 = first.map { tokenizer.encode($0, padding: .endOfText) }
-        let tokens2 = second.map { tokenizer.encode($0, padding: .zero) }
-        trace?.tokens(isBase ? tokens1 : nil, tokens2, hasNegative: negatives, isBase: isBase)
+        var texts1 = first.map { prompt.chunks(of: $0, padding: .endOfText) }
+        var texts2 = second.map { prompt.chunks(of: $0, padding: .zero) }
+        let count = ((isBase ? texts1 : []) + texts2).map(\.count).max() ?? 1
+        prompt.pad(&texts1, to: count, padding: .endOfText)
+        prompt.pad(&texts2, to: count, padding: .zero)
+        trace?.tokens(isBase ? texts1 : nil, texts2, hasNegative: negatives, isBase: isBase)
         return compute.scoped {
-            let (states2, pooled2) = openCLIP.encode(tokens2, skippedLayers: skips, compute)
+            let (states2, pooled2) = encode(
+                texts2, with: openCLIP, padding: .zero, prompt, compute)
             var states = states2
             if let clipL {
-                let (states1, _) = clipL.encode(tokens1, skippedLayers: skips, compute)
+                let (states1, _) = encode(
+                    texts1, with: clipL, padding: .endOfText, prompt, compute)
                 states = compute.concatenate(states1, states2)
             }
             guard var pooled = pooled2 else {
@@ -137,6 +154,64 @@ extension Expert {
                 guidanceRescale: Float(prompt.guidanceRescale))
         }
     }
+
+    /// Runs one of the encoders.
+    ///
+    /// - Returns: `states` [texts, 77 * chunks, width], weighted; `pooled` [texts, pooled width], each
+    ///   text's first chunk's, which weights do not reach.
+    private func encode(
+        _ texts: [[PromptChunk]], with encoder: TextEncoder, padding: CLIPTokenizer.Padding,
+        _ prompt: ExpertPrompt, _ compute: Compute
+    ) -> (states: Activation, pooled: Activation?) {
+        let chunkCount = texts[0].count
+        // The last text is the positive one.
+        let skips = texts.indices.map { $0 == texts.count - 1 ? prompt.clipSkip : 0 }
+        let (states, pooled) = encoder.encode(
+            texts.joined().map(\.tokens),
+            skippedLayers: skips.flatMap { Array(repeating: $0, count: chunkCount) }, compute)
+        if let syntax = prompt.weighting {
+            for (index, chunks) in texts.enumerated() {
+                encoder.weigh(
+                    states.images(index * chunkCount..<(index + 1) * chunkCount), of: chunks,
+                    by: PromptWeightRule(syntax, isBase: clipL != nil),
+                    empty: prompt.emptyChunk(padding), skippedLayers: skips[index], compute)
+            }
+        }
+        let joined = Activation(
+            data: states.data, images: texts.count, height: 1, width: chunkCount * states.tokens,
+            channels: states.channels)
+        return (joined, pooled.map { compute.everyImage(chunkCount, of: $0) })
+    }
+}
+
+extension ExpertPrompt {
+    /// A text as an encoder takes it: cut to one chunk, or with weighting in as many as it fills.
+    fileprivate func chunks(of text: String, padding: CLIPTokenizer.Padding) -> [PromptChunk] {
+        let tokenizer = CLIPTokenizer.shared
+        guard let weighting else {
+            return [PromptChunk(unweighted: tokenizer.encode(text, padding: padding))]
+        }
+        guard let fragments = try? weighting.parse(text) else {
+            preconditionFailure("the plan has read the weights of every prompt")
+        }
+        return tokenizer.chunks(of: fragments, padding: padding, filler: filler)
+    }
+
+    fileprivate func emptyChunk(_ padding: CLIPTokenizer.Padding) -> PromptChunk {
+        CLIPTokenizer.shared.chunks(of: [], padding: padding, filler: filler)[0]
+    }
+
+    fileprivate func pad(
+        _ texts: inout [[PromptChunk]], to count: Int, padding: CLIPTokenizer.Padding
+    ) {
+        for index in texts.indices {
+            let missing = max(0, count - texts[index].count)
+            texts[index] += Array(repeating: emptyChunk(padding), count: missing)
+        }
+    }
+
+    /// sd_embed fills both encoders' chunks with the end token.
+    private var filler: Int32? { weighting == .sdEmbeds ? CLIPTokenizer.endOfText : nil }
 }
 
 extension Compute {
@@ -147,6 +222,19 @@ extension Compute {
             channels: input.channels)
         out.data.update(repeating: 0, count: input.tokens * input.channels)
         out.image(1).update(from: input.data, count: input.count)
+        return out
+    }
+
+    /// A new activation of every `stride`th image, or the same where that is all.
+    fileprivate func everyImage(_ stride: Int, of input: Activation) -> Activation {
+        guard stride > 1 else { return input }
+        let out = activation(
+            images: input.images / stride, height: input.height, width: input.width,
+            channels: input.channels)
+        for index in 0..<out.images {
+            out.image(index).update(
+                from: input.image(index * stride), count: input.tokens * input.channels)
+        }
         return out
     }
 }

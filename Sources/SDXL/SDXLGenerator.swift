@@ -50,6 +50,7 @@ public final class SDXLGenerator: ImageGenerator {
         let (scheduler, schedule) = try resolveSchedule(job)
         try checkEta(job, scheduler.algorithm)
         try checkClipSkip(job)
+        try checkWeights(job)
         var advice = truncationAdvice(job)
         var handoff: Handoff?
         let base = try expert(job.model, field: "model")
@@ -162,33 +163,6 @@ public final class SDXLGenerator: ImageGenerator {
         } catch {
             throw .invalid(
                 "refiner.s\(field.dropFirst())", code: "invalidRefiner\(field)", "\(error)")
-        }
-    }
-
-    /// One sentence for each prompt that the text encoders cannot take whole.
-    private func truncationAdvice(_ job: GenerationJob) -> [String] {
-        let prompts: [(String, String?)] = [
-            ("positivePrompt", job.positivePrompt), ("negativePrompt", job.negativePrompt),
-            ("positivePrompt2", job.positivePrompt2), ("negativePrompt2", job.negativePrompt2),
-            (
-                "refiner.positivePrompt",
-                job.refiner?.positivePrompt == job.positivePrompt
-                    ? nil : job.refiner?.positivePrompt
-            ),
-            (
-                "refiner.negativePrompt",
-                job.refiner?.negativePrompt == job.negativePrompt
-                    ? nil : job.refiner?.negativePrompt
-            ),
-        ]
-        return prompts.compactMap { name, prompt in
-            guard let prompt else { return nil }
-            let tokens = CLIPTokenizer.shared.encode(prompt, padding: .endOfText)
-            guard tokens.wasTruncated else { return nil }
-            return """
-                \(name) is \(tokens.truncatedCount) tokens too long: the text encoders read the \
-                first \(CLIPTokenizer.length - 2), the rest has no effect.
-                """
         }
     }
 }

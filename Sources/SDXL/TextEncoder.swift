@@ -33,33 +33,35 @@ struct TextEncoder: Sendable {
     ///   - prompts: ids of each prompt, all ``CLIPTokenizer/length`` long.
     ///   - skippedLayers: for each prompt, how many layers before the last but one its states are
     ///     taken; less than the layers. The pooled output is not concerned.
+    ///   - hidden: positions that no token of the (one) prompt may attend to.
     /// - Returns: `states` [prompts, 77, width], the output of the last layer but one, or an earlier
     ///   one, without the final norm; `pooled` [prompts, pooled width], at the first end token.
     func encode(
-        _ prompts: [TokenizedPrompt], skippedLayers: [Int], _ compute: Compute
+        _ prompts: [TokenizedPrompt], skippedLayers: [Int], hiding hidden: Range<Int>? = nil,
+        _ compute: Compute
     ) -> (states: Activation, pooled: Activation?) {
         precondition(prompts.count == skippedLayers.count)
         let length = CLIPTokenizer.length
-        let states = compute.activation(
+        let result = compute.activation(
             images: prompts.count, height: 1, width: length, channels: width)
-        var hidden = embed(prompts, compute)
+        var states = embed(prompts, compute)
         for (index, layer) in layers.enumerated() {
             for prompt in prompts.indices
             where index == layers.count - 1 - skippedLayers[prompt] {
-                states.image(prompt).update(from: hidden.image(prompt), count: length * width)
+                result.image(prompt).update(from: states.image(prompt), count: length * width)
             }
             if index == layers.count - 1, pooling == nil { break }
-            hidden = forward(layer, hidden, compute)
+            states = forward(layer, states, hiding: hidden, compute)
         }
-        guard let pooling else { return (states, nil) }
+        guard let pooling else { return (result, nil) }
         let ends = compute.activation(
             images: prompts.count, height: 1, width: 1, channels: width)
         for (index, prompt) in prompts.enumerated() {
             ends.image(index).update(
-                from: hidden.data + (index * length + prompt.endIndex) * width, count: width)
+                from: states.data + (index * length + prompt.endIndex) * width, count: width)
         }
         let normed = compute.layerNorm(ends, pooling.norm)
-        return (states, compute.multiply(normed, byMatrix: pooling.projection))
+        return (result, compute.multiply(normed, byMatrix: pooling.projection))
     }
 
     private func embed(_ prompts: [TokenizedPrompt], _ compute: Compute) -> Activation {
@@ -81,16 +83,24 @@ struct TextEncoder: Sendable {
 
     /// One transformer layer: a new activation.
     private func forward(
-        _ layer: Layer, _ input: Activation, _ compute: Compute
+        _ layer: Layer, _ input: Activation, hiding hidden: Range<Int>?, _ compute: Compute
     ) -> Activation {
         let out = compute.activation(like: input)
         compute.scoped {
             let normed = compute.layerNorm(input, layer.norm1)
-            let attended = compute.attention(
-                queries: compute.linear(normed, layer.queries),
-                keys: compute.linear(normed, layer.keys),
-                values: compute.linear(normed, layer.values),
-                headDimension: headDimension, causal: true)
+            let queries = compute.linear(normed, layer.queries)
+            let keys = compute.linear(normed, layer.keys)
+            let values = compute.linear(normed, layer.values)
+            let attended =
+                if let hidden {
+                    compute.causalAttention(
+                        queries: queries, keys: keys, values: values,
+                        headDimension: headDimension, hiding: hidden)
+                } else {
+                    compute.attention(
+                        queries: queries, keys: keys, values: values,
+                        headDimension: headDimension, causal: true)
+                }
             compute.linear(attended, layer.output, residual: input, into: out)
             let expanded = compute.linear(
                 compute.layerNorm(out, layer.norm2), layer.expand, activation: activation)

@@ -22,15 +22,16 @@ public final class TraceRecorder: @unchecked Sendable {
     public init() {}
 
     func tokens(
-        _ first: [TokenizedPrompt]?, _ second: [TokenizedPrompt], hasNegative: Bool, isBase: Bool
+        _ first: [[PromptChunk]]?, _ second: [[PromptChunk]], hasNegative: Bool, isBase: Bool
     ) {
         let expert = isBase ? "base" : "refiner"
-        for (number, prompts) in [(1, first), (2, second)] {
-            guard let prompts else { continue }
+        for (number, texts) in [(1, first), (2, second)] {
+            guard let texts else { continue }
+            let rows = texts.map { $0.map(\.tokens.ids) }
             if hasNegative {
-                integers.append(("tokens.\(expert).negative.\(number)", [prompts[0].ids]))
+                integers.append(("tokens.\(expert).negative.\(number)", rows[0]))
             }
-            integers.append(("tokens.\(expert).\(number)", [prompts[prompts.count - 1].ids]))
+            integers.append(("tokens.\(expert).\(number)", rows[rows.count - 1]))
         }
     }
 

@@ -34,14 +34,13 @@ public struct CLIPTokenizer: Sendable {
         ids += kept
         ids.append(Self.endOfText)
         let endIndex = ids.firstIndex(of: Self.endOfText) ?? ids.count - 1
-        let filler = padding == .endOfText ? Self.endOfText : 0
-        ids += repeatElement(filler, count: Self.length - ids.count)
+        ids += repeatElement(padding.filler, count: Self.length - ids.count)
         return TokenizedPrompt(
             ids: ids, endIndex: endIndex, truncatedCount: tokens.count - kept.count)
     }
 
     /// All tokens of the text, without the start and end tokens around it.
-    private func tokens(of text: String, padding: Padding) -> [Int32] {
+    func tokens(of text: String, padding: Padding) -> [Int32] {
         var tokens: [Int32] = []
         var merger = BytePairMerger(merges)
         for segment in SpecialTokenSplitter(text, padding: padding) {

@@ -19,5 +19,7 @@ extension CLIPTokenizer {
         /// With id 0: SDXL's `tokenizer_2`. Id 0 is the token `!`, and as the padding token it is
         /// special: every `!` of the text becomes 0 too, and never a part of a longer token.
         case zero
+
+        var filler: Int32 { self == .endOfText ? CLIPTokenizer.endOfText : 0 }
     }
 }

@@ -41,6 +41,7 @@ extension GenerationRequest {
         negativeCropTopLeft = message.negative_crop_top_left.map { ImagePoint($0.pointee) }
         negativeTargetSize = message.negative_target_size.map { ImageSize($0.pointee) }
         clipSkip = message.clip_skip == 0 ? nil : Int(message.clip_skip)
+        promptWeighting = try nonEmptyText(message.prompt_weighting, "promptWeighting")
         guidanceRescale = message.guidance_rescale == 0 ? nil : message.guidance_rescale
         eta = member(message.eta_presence_case, message.eta)
         handoffHistory = GenerationJob.HandoffHistory.name(message.handoff_history)
@@ -177,6 +178,7 @@ extension Arena {
             request.negativeCropTopLeft, "negativeCropTopLeft")
         message.negative_target_size = try size(request.negativeTargetSize, "negativeTargetSize")
         message.clip_skip = try number(request.clipSkip ?? 0, "clipSkip")
+        message.prompt_weighting = bytes(request.promptWeighting ?? "")
         message.guidance_rescale = request.guidanceRescale ?? 0
         if let eta = request.eta {
             message.eta_presence_case = REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE_ETA

@@ -59,6 +59,9 @@ struct RequestOptions: ParsableArguments {
     @Option(help: "Text encoder layers left out beyond SDXL's own choice, 0 to 2.")
     var clipSkip: Int?
 
+    @Option(help: "compel or sdEmbeds: how weights are written in the prompts.")
+    var promptWeighting: String?
+
     @Option(help: "0 to 1: tames the contrast of high guidance.")
     var guidanceRescale: Double?
 
@@ -124,6 +127,7 @@ struct RequestOptions: ParsableArguments {
         request.height = height
         request.numberResults = count
         request.clipSkip = clipSkip
+        request.promptWeighting = promptWeighting
         request.guidanceRescale = guidanceRescale
         request.eta = eta
         request.handoffHistory = handoffHistory

@@ -34,6 +34,7 @@ import Transport
         expected.clipSkip = 1
         expected.guidanceRescale = 0.7
         expected.eta = 0.5
+        expected.promptWeighting = "compel"
         expected.handoffHistory = "RESET"
         var refiner = GenerationRequest.Refiner()
         refiner.model = "refiner"
@@ -46,7 +47,7 @@ import Transport
                 "--height", "64", "--count", "2", "--refiner", "refiner",
                 "--refiner-start-percentage", "90",
                 "--clip-skip", "1", "--guidance-rescale", "0.7", "--eta", "0.5",
-                "--handoff-history", "RESET") == expected)
+                "--handoff-history", "RESET", "--prompt-weighting", "compel") == expected)
     }
 
     @Test func `a handoff without a refiner is passed on to be refused by name`() throws {

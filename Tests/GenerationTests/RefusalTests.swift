@@ -71,6 +71,9 @@ private let prompts: [Refusal] = [
     Refusal(request { $0.guidanceRescale = 1.1 }, "invalidGuidanceRescale", ["guidanceRescale"]),
     Refusal(request { $0.eta = -.ulpOfOne }, "invalidEta", ["eta"], says: ["0 to 1"]),
     Refusal(
+        request { $0.promptWeighting = "Compel" }, "invalidPromptWeighting", ["promptWeighting"],
+        says: ["'Compel'", "compel or sdEmbeds"]),
+    Refusal(
         request { $0.handoffHistory = "reset" }, "invalidHandoffHistory", ["handoffHistory"],
         says: ["'reset'", "KEEP or RESET"]),
     Refusal(

@@ -122,7 +122,7 @@ import Testing
          "targetSize": {"height": 5, "width": 6}, "negativeOriginalSize": {"height": 7, "width": 8},
          "negativeCropTopLeft": {"top": 9, "left": 10},
          "negativeTargetSize": {"height": 11, "width": 12}, "clipSkip": 1,
-         "guidanceRescale": 0.5, "eta": 1, "handoffHistory": "RESET",
+         "guidanceRescale": 0.5, "eta": 1, "handoffHistory": "RESET", "promptWeighting": "compel",
          "refiner": {"model": "r", "startStep": 4, "startStepPercentage": 80, "startTimestep": 200,
            "startSigma": 0.5, "CFGScale": 3, "positivePrompt": "e", "negativePrompt": "f",
            "aestheticScore": 6.5, "negativeAestheticScore": 2}}
@@ -153,6 +153,7 @@ import Testing
         request.guidanceRescale = 0.5
         request.eta = 1
         request.handoffHistory = "RESET"
+        request.promptWeighting = "compel"
         var refiner = GenerationRequest.Refiner()
         refiner.model = "r"
         refiner.startStep = 4

@@ -91,6 +91,7 @@ struct ConditioningTests {
 struct ConditioningVectors {
     struct Index: Decodable, Sendable {
         var runs: ConditioningTests.Runs
+        var weights: PromptWeightsTests.Weights
     }
 
     static let index: Index = {

@@ -24,6 +24,7 @@ struct MessageCodingTests {
         request.negativeTargetSize = ImageSize(height: 11, width: 12)
         request.clipSkip = 2
         request.guidanceRescale = 0.7
+        request.promptWeighting = "sdEmbeds"
         request.eta = 0
         request.handoffHistory = "RESET"
         request.refiner?.startStep = 0

@@ -1,11 +1,18 @@
 """Vectors for what a request can say about conditioning beyond prompts and sizes, from diffusers' two pipelines.
 
     python expand_checkpoints.py --single public/checkpoints --size tiny --dtypes fp32 --tokenizer tokenizer --out CK
-    python make_conditioning.py --checkpoints CK --out ..
+    git clone https://github.com/xhinker/sd_embed SD
+    PYTHONPATH=SD/src python make_conditioning.py --checkpoints CK --out ..
+
+Needs, beyond requirements.txt, compel 2.3.1, and sd_embed at 4a47f71 with lark, which it imports.
 
 Writes conditioning.safetensors and conditioning.json:
 
 * `runs`: whole generations of base and refiner with clip_skip, guidance_rescale, eta.
+* `weights`: how the two libraries split prompts into weighted parts, and the states that the text encoders give for
+  some of them. sd_embed's own functions, with weights in float32 where it has float16 (1.3 is 1.2998 there). compel
+  with its split mode BRUTAL, which fills chunks to the last token as sd_embed does; its default splits at sentences.
+  Pooled vectors are not taken from them: compel's are of the text with its signs, sd_embed's of the last chunk.
 """
 import argparse
 import json
@@ -15,6 +22,85 @@ import torch
 
 import engine
 import stio
+
+PARSED = {
+    "sdEmbeds": [
+        "normal text", "an (important) word", "(unbalanced", "\\(literal\\]", "(unnecessary)(parens)",
+        "a (((house:1.3)) [on] a (hill:0.5), sun, (((sky))).", "a (red:1.5) fox [in [deep]] snow", "(a:b) c: (d:+2.)",
+        "x) y] (z:-1) [w:0.5]", "((one:1.2) two:0.7) [three", "back\\slash \\\\ \\(kept\\)", "", "()", "(:1.2)", "a:1.2) b",
+    ],
+    "compel": [
+        "normal text", "a red+ fox", "a red++ fox-- in snow", "(a red fox)1.3 in (deep snow)0.5", "well-known 80s-style art",
+        "((tiny)1.2 house)1.5", "a (big+ dog, a small- cat.)1.1", "\"quoted words\"++ plain", "(plain group) here",
+        "fire+,water- rain", "foo.bar+ 3.5 a+b c-d", "(a.b)1.2", "a \\(literal\\) word", "one(two)1.2", "(x)0 (y)2 (z).5",
+        "",
+    ],
+}
+LONG = "a red fox, " + ", ".join(f"(detail {word}:1.{n % 4})" for n, word in enumerate(
+    "snow ice frost pine birch rock river cloud mist dawn".split() * 3)) + ", [sharp] focus"
+ENCODED = [
+    # name, syntax, prompt, whether the refiner's states are kept too
+    ("sd_weights", "sdEmbeds", "a (red:1.5) fox in [deep] snow, (blurry:0.4)", True),
+    ("sd_long", "sdEmbeds", LONG, False),
+    ("compel_up", "compel", "a red++ fox in (deep snow)1.4", True),
+    ("compel_down", "compel", "a red- fox in (deep snow)0.3, (early+ light)0.8 ahead", True),
+    ("compel_zero", "compel", "a red fox in (deep)0 snow", False),
+]
+
+
+def parse(syntax, prompt):
+    """-> [[text, weight]] as the library has them"""
+    if syntax == "sdEmbeds":
+        from sd_embed.prompt_parser import parse_prompt_attention
+        return parse_prompt_attention(prompt)
+    from compel import Compel
+    parts = Compel.parse_prompt_string(prompt).prompts
+    assert len(parts) <= 1
+    return [[fragment.text, fragment.weight] for part in parts for fragment in part.children]
+
+
+def with_float32_weights(module):
+    """sd_embed's module, its torch.float16 made float32"""
+    class Torch:
+        float16 = torch.float32
+
+        def __getattr__(self, name):
+            return getattr(torch, name)
+    module.torch = Torch()
+    return module
+
+
+def encode(lab, syntax, prompt, refiner):
+    """-> the states of the base's encoders side by side, or of the refiner's, [1, 77 * chunks, channels]"""
+    pipe = lab.refiner if refiner else lab.base
+    if syntax == "sdEmbeds":
+        import sd_embed.embedding_funcs as functions
+        functions = with_float32_weights(functions)
+        function = (functions.get_weighted_text_embeddings_sdxl_refiner if refiner
+                    else functions.get_weighted_text_embeddings_sdxl)
+        return function(pipe, prompt=prompt, neg_prompt="blurry")[0]
+    from compel import Compel, ReturnedEmbeddingsType, SplitLongTextMode
+    encoders = [(pipe.tokenizer_2, pipe.text_encoder_2)]
+    if not refiner:
+        encoders.insert(0, (pipe.tokenizer, pipe.text_encoder))
+    return torch.cat([
+        Compel(tokenizer=tokenizer, text_encoder=encoder, truncate_long_prompts=False,
+               returned_embeddings_type=ReturnedEmbeddingsType.PENULTIMATE_HIDDEN_STATES_NON_NORMALIZED,
+               split_long_text_mode=SplitLongTextMode.BRUTAL)(prompt)
+        for tokenizer, encoder in encoders], dim=-1)
+
+
+def weights(lab, tensors):
+    parsed = [{"syntax": syntax, "prompt": prompt, "parts": [
+        {"text": text, "weight": weight} for text, weight in parse(syntax, prompt)]}
+        for syntax, prompts in PARSED.items() for prompt in prompts]
+    for name, syntax, prompt, with_refiner in ENCODED:
+        tensors[f"{name}.base"] = encode(lab, syntax, prompt, False)
+        if with_refiner:
+            tensors[f"{name}.refiner"] = encode(lab, syntax, prompt, True)
+    return {"parsed": parsed, "encoded": [
+        {"name": name, "syntax": syntax, "prompt": prompt} for name, syntax, prompt, _ in ENCODED]}
+
 
 PROMPT = "a red fox in deep snow, early morning light"
 NEGATIVE = "blurry, low quality"
@@ -75,7 +161,7 @@ def main():
     args = parser.parse_args()
     lab = engine.Lab(args.checkpoints)
     tensors = {}
-    described = {"runs": runs(lab, tensors)}
+    described = {"runs": runs(lab, tensors), "weights": weights(lab, tensors)}
     stio.write(f"{args.out}/conditioning.safetensors",
                {name: np.ascontiguousarray(value.numpy(), np.float32) for name, value in sorted(tensors.items())})
     with open(f"{args.out}/conditioning.json", "w") as file:

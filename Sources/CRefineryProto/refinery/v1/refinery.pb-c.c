@@ -952,7 +952,7 @@ void   refinery__v1__error_detail__free_unpacked
   assert(message->base.descriptor == &refinery__v1__error_detail__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[24] =
+static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[25] =
 {
   {
     "request_id",
@@ -1207,6 +1207,18 @@ static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_desc
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "prompt_weighting",
+    22,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__GenerateRequest, prompt_weighting),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "guidance_rescale",
     23,
     PROTOBUF_C_LABEL_NONE,
@@ -1247,9 +1259,9 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   11,   /* field[11] = cfg_scale */
   20,   /* field[20] = clip_skip */
   15,   /* field[15] = crop_top_left */
-  22,   /* field[22] = eta */
-  21,   /* field[21] = guidance_rescale */
-  23,   /* field[23] = handoff_history */
+  23,   /* field[23] = eta */
+  22,   /* field[22] = guidance_rescale */
+  24,   /* field[24] = handoff_history */
   7,   /* field[7] = height */
   5,   /* field[5] = model */
   18,   /* field[18] = negative_crop_top_left */
@@ -1261,6 +1273,7 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   14,   /* field[14] = original_size */
   1,   /* field[1] = positive_prompt */
   3,   /* field[3] = positive_prompt_2 */
+  21,   /* field[21] = prompt_weighting */
   13,   /* field[13] = refiner */
   0,   /* field[0] = request_id */
   9,   /* field[9] = scheduler */
@@ -1269,12 +1282,11 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   16,   /* field[16] = target_size */
   6,   /* field[6] = width */
 };
-static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[3 + 1] =
+static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 23, 21 },
-  { 30, 22 },
-  { 0, 24 }
+  { 30, 23 },
+  { 0, 25 }
 };
 const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
 {
@@ -1284,10 +1296,10 @@ const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
   "Refinery__V1__GenerateRequest",
   "refinery.v1",
   sizeof(Refinery__V1__GenerateRequest),
-  24,
+  25,
   refinery__v1__generate_request__field_descriptors,
   refinery__v1__generate_request__field_indices_by_name,
-  3,  refinery__v1__generate_request__number_ranges,
+  2,  refinery__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) refinery__v1__generate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
