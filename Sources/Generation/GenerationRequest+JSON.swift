@@ -20,6 +20,11 @@ extension GenerationRequest {
         negativeOriginalSize = job.negativeOriginalSize
         negativeCropTopLeft = job.negativeCropTopLeft
         negativeTargetSize = job.negativeTargetSize
+        clipSkip = job.clipSkip
+        promptWeighting = job.promptWeighting?.rawValue
+        guidanceRescale = job.guidanceRescale
+        eta = job.eta
+        handoffHistory = job.handoffHistory.rawValue
         guard let asked = job.refiner else { return }
         var refiner = Refiner()
         refiner.model = asked.model
@@ -59,7 +64,7 @@ extension Parameter {
         case .prompt(let field, _):
             // An empty text is not an absent one.
             request[keyPath: field].map { JSONText($0.isEmpty ? Self.blankPrompt : $0) }
-        case .name(let field, _):
+        case .name(let field, _), .choice(let field, _):
             request[keyPath: field].map { JSONText($0) }
         case .integer(let field, _), .side(let field):
             request[keyPath: field].map { JSONText($0) }
