@@ -29,7 +29,7 @@ struct PNGChunk: Equatable {
     }
 
     /// The PNG specification's CRC, bit by bit.
-    private static func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+    static func crc32(_ bytes: ArraySlice<UInt8>) -> UInt32 {
         var crc = UInt32.max
         for byte in bytes {
             crc ^= UInt32(byte)

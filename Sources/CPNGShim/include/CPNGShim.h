@@ -9,7 +9,11 @@ enum {
     REFINERY_PNG_OUT_OF_MEMORY = 1,
     /// libpng refused; the message says why.
     REFINERY_PNG_REFUSED = 2,
+    /// The file ends too early.
+    REFINERY_PNG_TRUNCATED = 3,
 };
+
+enum { REFINERY_PNG_MESSAGE_BYTES = 128 };
 
 typedef struct refinery_png {
     /// The encoded picture, on success; the caller frees it with refinery_png_free.
@@ -17,7 +21,7 @@ typedef struct refinery_png {
     size_t byte_count;
     size_t capacity;
     /// Empty unless libpng refused.
-    char message[128];
+    char message[REFINERY_PNG_MESSAGE_BYTES];
 } refinery_png;
 
 /// Encodes 8-bit RGB, `pixels` is [height, width, 3], rows without gaps. The same input gives the
@@ -30,3 +34,12 @@ int refinery_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, 
                         size_t text_count, refinery_png *png);
 
 void refinery_png_free(refinery_png *png);
+
+/// Decodes a PNG of any kind to 8-bit RGB. What is transparent becomes white; 16 bits are rounded to
+/// 8; colours are taken as they are, whatever profile or gamma the file names.
+///
+/// `pixels` gets [height, width, 3]. `width` and `height` are the file's own, read off its header and
+/// granted by the caller; libpng refuses a file that then says something else. On an error `pixels`
+/// hold anything. Returns one of the codes above; `message` is a C string, empty unless libpng refused.
+int refinery_png_decode(const uint8_t *bytes, size_t byte_count, uint32_t width, uint32_t height,
+                        uint8_t *pixels, char message[REFINERY_PNG_MESSAGE_BYTES]);
