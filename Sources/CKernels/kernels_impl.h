@@ -375,4 +375,10 @@ void KERNEL(to_pixels)(uint8_t *out, const float *in, size_t count) {
     }
 }
 
+void KERNEL(from_pixels)(float *out, const uint8_t *in, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        out[i] = (float)in[i] / 255.0f * 2.0f - 1.0f;
+    }
+}
+
 #include "winograd_impl.h"

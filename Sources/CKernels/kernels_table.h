@@ -45,4 +45,5 @@
        const float *residual, size_t first, size_t count),                                         \
       (out, out_stride, planes, plane_stride, grid, columns, bias, residual, first, count))        \
     X(bool, all_finite, (const float *data, size_t count), (data, count))                          \
-    X(void, to_pixels, (uint8_t *out, const float *in, size_t count), (out, in, count))
+    X(void, to_pixels, (uint8_t *out, const float *in, size_t count), (out, in, count))            \
+    X(void, from_pixels, (float *out, const uint8_t *in, size_t count), (out, in, count))

@@ -58,3 +58,17 @@ public enum HandoffAdvice {
 
     private static func rounded(_ timestep: Double) -> String { "\(Int(timestep.rounded()))" }
 }
+
+extension HandoffAdvice {
+    /// Likewise for a refiner that goes on with a picture by itself, without a handoff.
+    ///
+    /// - Parameter schedule: the steps it runs.
+    public static func sentences(forRefinerAlone schedule: Schedule) -> [String] {
+        guard let first = schedule.timesteps.first, first > trainedTimestep else { return [] }
+        return [
+            "The refiner starts at timestep \(rounded(first)), outside the last "
+                + "\(Int(trainedTimestep)) that it was trained on: the picture may be distorted. "
+                + "A strength of 0.2 or less keeps it within them."
+        ]
+    }
+}

@@ -44,8 +44,8 @@ struct ContractKey {
         + [
             "acceleration", "acceleratorOptions", "acePlusPlus", "advancedFeatures",
             "controlNet", "embeddings", "hiresFix", "inputs", "ipAdapters", "layerDiffuse", "lora",
-            "maskImage", "maskMargin", "outpaint", "providerSettings", "puLID",
-            "referenceImages", "resolution", "seedImage", "strength", "ultralytics",
+            "maskMargin", "outpaint", "providerSettings", "puLID", "referenceImages", "resolution",
+            "ultralytics",
             "uploadEndpoint", "vae", "webhookURL",
         ].map { ($0, .unsupported) }
 

@@ -117,6 +117,7 @@ public struct Event: Equatable, Sendable {
         public var baseSteps: Int
         public var refinerSteps: Int
         public var textEncodingSeconds: Double
+        public var imageEncodingSeconds: Double
         public var baseSeconds: Double
         public var refinerSeconds: Double
         public var decodingSeconds: Double
@@ -125,12 +126,14 @@ public struct Event: Equatable, Sendable {
 
         public init(
             baseSteps: Int = 0, refinerSteps: Int = 0, textEncodingSeconds: Double = 0,
-            baseSeconds: Double = 0, refinerSeconds: Double = 0, decodingSeconds: Double = 0,
+            imageEncodingSeconds: Double = 0, baseSeconds: Double = 0, refinerSeconds: Double = 0,
+            decodingSeconds: Double = 0,
             totalSeconds: Double = 0
         ) {
             self.baseSteps = baseSteps
             self.refinerSteps = refinerSteps
             self.textEncodingSeconds = textEncodingSeconds
+            self.imageEncodingSeconds = imageEncodingSeconds
             self.baseSeconds = baseSeconds
             self.refinerSeconds = refinerSeconds
             self.decodingSeconds = decodingSeconds

@@ -4,11 +4,12 @@ extension GenerationJob {
     /// - Parameters:
     ///   - models: what the generator has; names and aliases are looked up here.
     ///   - limits: the server's.
+    ///   - pictures: those that requests may name.
     /// - Throws: INVALID_ARGUMENT for a value, or values that do not go together; NOT_FOUND for a
-    ///   model that is not there; FAILED_PRECONDITION for one that cannot do what is asked of it.
+    ///   model or picture that is not there; FAILED_PRECONDITION for one that cannot do what is asked of it.
     public init(
         _ request: GenerationRequest, models: [ModelDescription],
-        limits: GenerationLimits = GenerationLimits()
+        limits: GenerationLimits = GenerationLimits(), pictures: PictureLookup = { _ in nil }
     ) throws(GenerationError) {
         for parameter in Parameter.all { try parameter.check(request) }
         try Self.checkNegatives(request)
@@ -17,8 +18,9 @@ extension GenerationJob {
             "Describe the picture in 2 to 3000 characters, or send \(Parameter.blankPrompt).")
         let steps = request.steps ?? Parameter.Default.steps
         let catalogue = ModelCatalogue(models)
-        let model = try catalogue.base(
-            request.model, default: limits.defaultModel, withRefiner: request.refiner != nil)
+        let model = try catalogue.first(
+            request.model, default: limits.defaultModel, withRefiner: request.refiner != nil,
+            onPicture: request.seedImage.nonEmpty != nil)
         var minimumSide = model.minimumSide
         cfgScale = request.cfgScale ?? Parameter.Default.cfgScale
         positivePrompt = Self.text(prompt)
@@ -45,7 +47,14 @@ extension GenerationJob {
         positivePrompt2 = request.positivePrompt2.nonEmpty.map(Self.text)
         negativePrompt2 = request.negativePrompt2.nonEmpty.map(Self.text)
         self.model = model.id
-        size = try Self.size(request, model: model, minimumSide: minimumSide, limits: limits)
+        imageInput = try ImageInput(request, pictures: pictures)
+        let asked =
+            if let imageInput {
+                try imageInput.checkedSize(request)
+            } else {
+                try Self.size(request, model: model)
+            }
+        size = try Self.checked(asked, model: model, minimumSide: minimumSide, limits: limits)
         self.steps = steps
         scheduler = request.scheduler.nonEmpty ?? Parameter.Default.scheduler
         seeds = try Self.seeds(request)
@@ -127,16 +136,19 @@ extension GenerationJob {
     }
 
     private static func size(
-        _ request: GenerationRequest, model: ModelDescription, minimumSide: Int,
-        limits: GenerationLimits
+        _ request: GenerationRequest, model: ModelDescription
     ) throws(GenerationError) -> ImageSize {
-        let size: ImageSize
         switch (request.width, request.height) {
-        case (nil, nil): size = model.defaultSize
-        case (let width?, let height?): size = ImageSize(height: height, width: width)
+        case (nil, nil): return model.defaultSize
+        case (let width?, let height?): return ImageSize(height: height, width: width)
         case (nil, _): throw missingSide("width", other: "height", model: model)
         case (_, nil): throw missingSide("height", other: "width", model: model)
         }
+    }
+
+    private static func checked(
+        _ size: ImageSize, model: ModelDescription, minimumSide: Int, limits: GenerationLimits
+    ) throws(GenerationError) -> ImageSize {
         let range = minimumSide...max(minimumSide, limits.sideMaximum)
         for (name, side) in [("width", size.width), ("height", size.height)]
         where side % 8 != 0 || !range.contains(side) {

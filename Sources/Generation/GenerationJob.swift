@@ -36,6 +36,21 @@ public struct GenerationJob: Equatable, Sendable {
     public var eta: Double?
     public var handoffHistory: HandoffHistory
     public var refiner: Refiner?
+    /// Nil: the picture starts from noise alone.
+    public var imageInput: ImageInput?
+
+    /// A picture to start from. It has the job's size.
+    public struct ImageInput: Equatable, Sendable {
+        public var seedImage: Picture
+        /// As the request names it: the SHA-256 of its file, in lower-case hex.
+        public var seedImageName: String
+        /// White is made anew, black stays as in `seedImage`; nil: everything is made anew. Of the same
+        /// size.
+        public var maskImage: Picture?
+        public var maskImageName: String?
+        /// How much of the schedule is run, 0...1: at 1 hardly anything of `seedImage` is left.
+        public var strength: Double
+    }
 
     public struct Refiner: Equatable, Sendable {
         /// The model's id, never an alias.

@@ -30,6 +30,12 @@ public struct GenerationRequest: Equatable, Sendable {
     /// A raw value of ``GenerationJob/HandoffHistory``, once checked.
     public var handoffHistory: String?
     public var refiner: Refiner?
+    /// A picture to start from: the SHA-256 of its uploaded file in hex.
+    public var seedImage: String?
+    /// Likewise: where it is white `seedImage` is made anew, where it is black it stays.
+    public var maskImage: String?
+    /// How much of the schedule is run on `seedImage`, 0...1.
+    public var strength: Double?
 
     public init() {}
 

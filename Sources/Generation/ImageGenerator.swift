@@ -19,13 +19,15 @@ public protocol GenerationRun: AnyObject {
     /// What the next `advance()` will do; nil when all is done.
     var nextPhase: Phase? { get }
 
-    /// Does one unit of work: the text encoding, one whole step, or one decoding.
+    /// Does one unit of work: the text encoding, the image encoding, one whole step, or one decoding.
     func advance() throws(GenerationError) -> GenerationUpdate
 }
 
 /// What one call of ``GenerationRun/advance()`` did.
 public enum GenerationUpdate: Sendable {
     case textEncoded
+    /// The seed picture, where there is one.
+    case imageEncoded
     case step(StepReport)
     case image(DecodedImage)
 }

@@ -6,14 +6,15 @@ struct ModelCatalogue {
         self.models = models
     }
 
-    /// The model that starts the picture.
+    /// The model that starts the picture, or alone goes on with one that the request brings.
     ///
     /// - Parameters:
     ///   - name: id or alias; nil or empty for the default.
     ///   - defaultName: likewise; empty for the first base model there is.
     ///   - withRefiner: whether a refiner is to finish the picture, which only SDXL allows.
-    func base(
-        _ name: String?, default defaultName: String, withRefiner: Bool
+    ///   - onPicture: whether there is a picture to start from, which a refiner can do by itself.
+    func first(
+        _ name: String?, default defaultName: String, withRefiner: Bool, onPicture: Bool
     ) throws(GenerationError) -> ModelDescription {
         let model: ModelDescription
         if let name = name.nonEmpty ?? Optional(defaultName).nonEmpty {
@@ -38,11 +39,13 @@ struct ModelCatalogue {
         }
         switch model.role {
         case .base: return model
+        case .refiner where onPicture && !withRefiner: return model
         case .refiner:
             throw GenerationError(
                 .failedPrecondition, code: "invalidModel",
                 "\(quoted(model.id)) is \(model.architecture), which finishes pictures and cannot "
-                    + "start them: name it as refiner.model, and a base model as model. "
+                    + "start them: name it as refiner.model, and a base model as model; or give "
+                    + "seedImage and no refiner, to finish that picture. "
                     + listing(.base),
                 fields: ["model"])
         case .unusable: throw unusable(model, field: "model")

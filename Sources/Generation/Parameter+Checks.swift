@@ -28,6 +28,13 @@ extension Parameter {
                     "is \(number): it must be a number from \(plain(range.lowerBound)) "
                         + "to \(plain(range.upperBound))")
             }
+        case .picture(let field):
+            guard let text = request[keyPath: field], !text.isEmpty else { return }
+            if text.utf8.count != 64 || !text.utf8.allSatisfy(Self.isHexDigit) {
+                throw invalid(
+                    "is \(quoted(text)): it must be the SHA-256 of an uploaded PNG in 64 hex digits"
+                )
+            }
         case .side(let field):
             guard let side = request[keyPath: field] else { return }
             if side <= 0 || side % 8 != 0 {
@@ -46,6 +53,15 @@ extension Parameter {
                 return
             }
             throw invalid("is \(quoted(text)): it must be \(choices.joined(separator: " or "))")
+        }
+    }
+
+    private static func isHexDigit(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
         }
     }
 

@@ -24,6 +24,8 @@ public struct Parameter: Sendable {
         case integer(Field<Int>, ClosedRange<Int>)
         case seed(Field<Int64>, ClosedRange<Int64>)
         case number(Field<Double>, ClosedRange<Double>)
+        /// A picture uploaded before, by the SHA-256 of its file: 64 hex digits.
+        case picture(Field<String>)
         /// Pixels along one side of the picture.
         case side(Field<Int>)
         case size(Field<ImageSize>, ClosedRange<Int>)
@@ -51,6 +53,7 @@ public struct Parameter: Sendable {
         public static let scheduler = "Default"
         public static let aestheticScore = 6.0
         public static let negativeAestheticScore = 2.5
+        public static let strength = 0.8
     }
 
     /// In a prompt's place: no text, said on purpose.
@@ -181,6 +184,16 @@ public struct Parameter: Sendable {
             .number(\.refinerFields.negativeAestheticScore, 0...10),
             default: plain(Default.negativeAestheticScore),
             "Score conditioning of the refiner for the negative prompt."),
+        Parameter(
+            "seedImage", .picture(\.seedImage), default: "none, noise alone",
+            "A picture to start from: the SHA-256 of a PNG sent with UploadImage."),
+        Parameter(
+            "maskImage", .picture(\.maskImage), default: "all of seedImage is made anew",
+            "Likewise, of the same size: white is made anew, black stays as in seedImage."),
+        Parameter(
+            "strength", .number(\.strength, 0...1), default: plain(Default.strength),
+            "The last floor(steps * strength) steps are run on seedImage; 1 leaves hardly any of it."
+        ),
     ]
 }
 

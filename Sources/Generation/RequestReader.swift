@@ -154,7 +154,8 @@ extension Parameter {
     ) throws(GenerationError) {
         if value == .null { return }
         switch kind {
-        case .prompt(let field, _), .name(let field, _), .choice(let field, _):
+        case .prompt(let field, _), .name(let field, _), .choice(let field, _),
+            .picture(let field):
             guard case .string(let text) = value else {
                 throw RequestReader.wrongType(value, path: path, wanted: "a text")
             }

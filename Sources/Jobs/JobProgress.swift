@@ -3,7 +3,7 @@ internal import Metrics
 
 /// What a running job has done so far, turned into the events that say so.
 ///
-/// Text encoding and decoding are told when they begin (`phaseStep` 0 of 1) and when they are done
+/// The encodings and decoding are told when they begin (`phaseStep` 0 of 1) and when they are done
 /// (1 of 1), since they may take as long as many steps; a step is told when it is done.
 struct JobProgress {
     private let job: GenerationJob
@@ -43,6 +43,15 @@ struct JobProgress {
         summary.textEncodingSeconds += seconds
         return [
             progress(.textEncoding, phaseStep: 1, phaseSteps: 1, seconds: seconds, elapsed: elapsed)
+        ]
+    }
+
+    mutating func imageEncoded(seconds: Double, elapsed: Double) -> [Event.Content] {
+        left.finish(.imageEncoding)
+        summary.imageEncodingSeconds += seconds
+        return [
+            progress(
+                .imageEncoding, phaseStep: 1, phaseSteps: 1, seconds: seconds, elapsed: elapsed)
         ]
     }
 

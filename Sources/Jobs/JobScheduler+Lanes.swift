@@ -42,6 +42,8 @@ extension JobScheduler {
             switch update {
             case .textEncoded:
                 tell(progress.textEncoded(seconds: seconds, elapsed: elapsed))
+            case .imageEncoded:
+                tell(progress.imageEncoded(seconds: seconds, elapsed: elapsed))
             case .step(let report):
                 tell(progress.stepped(report, seconds: seconds, elapsed: elapsed))
             case .image(let image):

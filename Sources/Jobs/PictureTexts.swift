@@ -44,6 +44,11 @@ enum PictureTexts {
             add("Aesthetic score", plain(refiner.aestheticScore))
             add("Negative aesthetic score", plain(refiner.negativeAestheticScore))
         }
+        if let input = job.imageInput {
+            add("Denoising strength", plain(input.strength))
+            add("Seed image", input.seedImageName)
+            add("Mask image", input.maskImageName)
+        }
         add("Advice", plan.advice.isEmpty ? nil : plan.advice.joined(separator: "\n"))
         return texts
     }
@@ -64,6 +69,9 @@ enum PictureTexts {
         if let refiner = plan.refinerModel, let handoff = plan.handoff {
             pairs.append(("Refiner", refiner))
             pairs.append(("Refiner switch at", plain(handoff.percentage / 100)))
+        }
+        if let input = job.imageInput {
+            pairs.append(("Denoising strength", plain(input.strength)))
         }
         pairs.append(("Version", "Refinery"))
         let line = pairs.map { "\($0): \(guarded($1))" }.joined(separator: ", ")

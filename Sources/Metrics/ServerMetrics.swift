@@ -64,7 +64,7 @@ public final class ServerMetrics: Sendable {
             case .refinerStep:
                 $0.refinerSteps += 1
                 $0.refinerSeconds += seconds
-            case .textEncoding, .decoding: break
+            case .textEncoding, .imageEncoding, .decoding: break
             }
         }
     }

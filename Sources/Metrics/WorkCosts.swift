@@ -1,7 +1,7 @@
 /// One kind of work, as far as its cost goes.
 public struct Work: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
-        case textEncoding, baseStep, refinerStep, decoding
+        case textEncoding, imageEncoding, baseStep, refinerStep, decoding
     }
 
     public var kind: Kind

@@ -10,30 +10,68 @@ final class Denoiser {
     private var sampler: any Sampler
     private var noise: any NoiseSource
     private var prediction: [Float]
+    /// What is pasted back when inpainting.
+    private let kept: Kept?
     let height: Int
     let width: Int
 
     static let channels = 4
 
-    /// - Parameter noise: the stream of this image's seed; its first draw is the initial latents.
+    /// Latents that stay the seed picture's: this, with the noise of the level reached, replaces
+    /// what the sampler made of them.
+    private struct Kept {
+        let original: [Float]
+        let noise: [Float]
+        let mask: LatentMask
+    }
+
+    /// - Parameters:
+    ///   - firstStep: of the schedule, counted from 0; later ones are for a picture to start from.
+    ///   - noise: the stream of this image's seed. Its first draw is the initial latents, or after
+    ///     the sample of the picture's encoding the noise that is added to it.
     init(
-        algorithm: SamplerAlgorithm, schedule: Schedule, eta: Double?, noise: any NoiseSource,
-        height: Int, width: Int, trace: TraceRecorder?
+        algorithm: SamplerAlgorithm, schedule: Schedule, eta: Double?, firstStep: Int,
+        picture: PictureEncoding?, noise: any NoiseSource, height: Int, width: Int,
+        trace: TraceRecorder?
     ) {
         let count = Self.channels * height * width
         var noise = noise
+        let original = picture?.sample(&noise)
         var latents = [Float](repeating: 0, count: count)
         noise.fill(&latents)
         trace?.noise(latents, height: height, width: width)
-        for index in latents.indices {
-            latents[index] *= schedule.initialNoiseSigma
+        var kept: Kept?
+        if let original, let mask = picture?.mask {
+            kept = Kept(original: original, noise: latents, mask: mask)
+            // Diffusers' inpainting also samples the masked picture's encoding here, which a UNet
+            // of 4 channels has no use for; the stream must go on behind it.
+            var unused = latents
+            noise.fill(&unused)
+        }
+        // At full strength image-to-image still starts from the picture, inpainting from noise.
+        if let original, firstStep > 0 || kept == nil {
+            let share = schedule.mixture(at: schedule.sigmas[firstStep])
+            for index in latents.indices {
+                latents[index] = share.picture * original[index] + share.noise * latents[index]
+            }
+        } else {
+            for index in latents.indices {
+                latents[index] *= schedule.initialNoiseSigma
+            }
+        }
+        if let original {
+            trace?.start(encoded: original, noised: latents, height: height, width: width)
         }
         self.latents = latents
         self.noise = noise
+        self.kept = kept
         self.height = height
         self.width = width
         prediction = [Float](repeating: 0, count: count)
         sampler = algorithm.makeSampler(schedule: schedule, latentCount: count, eta: eta)
+        if firstStep > 0 {
+            sampler.begin(at: firstStep)
+        }
     }
 
     /// Forgets earlier predictions, as diffusers' second pipeline does at the handoff.
@@ -53,8 +91,23 @@ final class Denoiser {
             evaluate(unet, evaluation, prompt, compute)
             trace?.prediction(prediction, height: height, width: width, isRefiner: isRefiner)
             sampler.advance(&latents, prediction: prediction.span, noise: &noise)
+            if let kept {
+                paste(kept)
+            }
             trace?.step(latents, height: height, width: width)
         } while !sampler.isBetweenSteps
+    }
+
+    /// Latents outside the mask become the picture's again, with as much noise as the next evaluation
+    /// expects, and with none after the last.
+    private func paste(_ kept: Kept) {
+        let share =
+            sampler.evaluation.map { sampler.schedule.mixture(at: $0.sigma) }
+            ?? (picture: 1, noise: 0)
+        let tokens = height * width
+        for index in latents.indices where !kept.mask.isNew[index % tokens] {
+            latents[index] = share.picture * kept.original[index] + share.noise * kept.noise[index]
+        }
     }
 
     /// The guided noise prediction, into `prediction`.

@@ -8,8 +8,10 @@ struct Expert: Sendable {
     /// The base's first encoder.
     let clipL: TextEncoder?
     let openCLIP: TextEncoder
-    /// Only the base decodes: one VAE finishes every picture.
+    /// The base's decodes, and encodes a picture to start from; the refiner's own does when it works
+    /// alone, and may be missing from its file.
     let decoder: VAEDecoder?
+    let encoder: VAEEncoder?
     /// See ``Fingerprint``.
     let digest: String
 
@@ -18,7 +20,10 @@ struct Expert: Sendable {
         min(openCLIP.layers.count, clipL?.layers.count ?? openCLIP.layers.count)
     }
 
-    /// - Parameter vae: decodes in place of the model's own.
+    /// Whether this expert finishes pictures rather than starting them.
+    var isRefiner: Bool { clipL == nil }
+
+    /// - Parameter vae: decodes and encodes in place of the model's own.
     init(base model: StoredModel, vae: StoredModel? = nil) throws(ModelFileError) {
         let clipL = try TextEncoder(
             Self.required(model.clipL, "the CLIP-L text encoder", of: model), pools: false)
@@ -27,7 +32,9 @@ struct Expert: Sendable {
         unet = try UNet(
             model.unet, headDimension: model.unetHeadDimension,
             pooledWidth: openCLIP.pooledWidth, timeIDCount: 6)
-        decoder = try VAEDecoder(Self.required((vae ?? model).vae, "the VAE", of: vae ?? model))
+        let parts = try Self.required((vae ?? model).vae, "the VAE", of: vae ?? model)
+        decoder = try VAEDecoder(parts)
+        encoder = try Self.encoder(parts)
         digest =
             Fingerprint.digest(of: model) + (vae.map { "+" + Fingerprint.digest(of: $0) } ?? "")
         try checkContext(model, width: clipL.width + openCLIP.width)
@@ -39,9 +46,21 @@ struct Expert: Sendable {
         unet = try UNet(
             model.unet, headDimension: model.unetHeadDimension,
             pooledWidth: openCLIP.pooledWidth, timeIDCount: 5)
-        decoder = nil
+        if let vae = model.vae {
+            let hasDecoder = vae["decoder"].has("conv_in.weight")
+            decoder = hasDecoder ? try VAEDecoder(vae) : nil
+            encoder = try Self.encoder(vae)
+        } else {
+            decoder = nil
+            encoder = nil
+        }
         digest = Fingerprint.digest(of: model)
         try checkContext(model, width: openCLIP.width)
+    }
+
+    /// Text-to-image needs none, so a file may come without.
+    private static func encoder(_ vae: WeightScope) throws(ModelFileError) -> VAEEncoder? {
+        vae["encoder"].has("conv_in.weight") ? try VAEEncoder(vae) : nil
     }
 
     private static func openCLIP(of model: StoredModel) throws(ModelFileError) -> TextEncoder {

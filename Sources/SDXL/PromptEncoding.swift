@@ -75,18 +75,21 @@ extension ExpertPrompt {
     }
 
     /// As diffusers' image-to-image pipeline with `requires_aesthetics_score`.
-    init(refiner: GenerationJob.Refiner, of job: GenerationJob) {
-        positive = refiner.positivePrompt
-        negative = refiner.negativePrompt
+    ///
+    /// - Parameter refiner: nil when the job's own model is a refiner.
+    init(refiner: GenerationJob.Refiner?, of job: GenerationJob) {
+        positive = refiner?.positivePrompt ?? job.positivePrompt
+        negative = refiner.map { $0.negativePrompt } ?? job.negativePrompt
         positive2 = positive
         negative2 = negative
         let original = job.originalSize ?? job.size
         timeIDs =
-            Self.ids(original) + Self.ids(job.cropTopLeft) + [Float(refiner.aestheticScore)]
+            Self.ids(original) + Self.ids(job.cropTopLeft)
+            + [Float(refiner?.aestheticScore ?? Parameter.Default.aestheticScore)]
         negativeTimeIDs =
             Self.ids(job.negativeOriginalSize ?? original) + Self.ids(job.negativeCropTopLeft)
-            + [Float(refiner.negativeAestheticScore)]
-        guidanceScale = refiner.cfgScale
+            + [Float(refiner?.negativeAestheticScore ?? Parameter.Default.negativeAestheticScore)]
+        guidanceScale = refiner?.cfgScale ?? job.cfgScale
         guidanceRescale = job.guidanceRescale
         clipSkip = job.clipSkip
         weighting = job.promptWeighting.map(PromptSyntax.init)

@@ -47,17 +47,19 @@ public final class SDXLGenerator: ImageGenerator {
     }
 
     public func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan {
-        let (scheduler, schedule) = try resolveSchedule(job)
+        let (scheduler, whole) = try resolveSchedule(job)
         try checkEta(job, scheduler.algorithm)
         try checkClipSkip(job)
         try checkWeights(job)
+        let first = try expert(job.model, field: "model")
+        try checkPictures(job, first)
+        let schedule = whole.dropFirst(try firstStep(job))
         var advice = truncationAdvice(job)
         var handoff: Handoff?
-        let base = try expert(job.model, field: "model")
-        var digests = [base.digest]
+        var digests = [first.digest]
         if let refiner = job.refiner {
             let second = try expert(refiner.model, field: "refiner.model")
-            guard base.unet.inputConvolution.inputs == second.unet.inputConvolution.inputs else {
+            guard first.unet.inputConvolution.inputs == second.unet.inputConvolution.inputs else {
                 throw .invalid(
                     "refiner.model", code: "incompatibleParameters",
                     "base and refiner take different latents")
@@ -66,13 +68,15 @@ public final class SDXLGenerator: ImageGenerator {
             advice += HandoffAdvice.sentences(for: resolved, schedule: schedule)
             handoff = resolved
             digests.append(second.digest)
+        } else if first.isRefiner {
+            advice += HandoffAdvice.sentences(forRefinerAlone: schedule)
         }
         return GenerationPlan(
             model: job.model, refinerModel: job.refiner?.model, size: job.size, seeds: job.seeds,
             scheduler: scheduler.algorithm.rawValue, spacing: scheduler.spacing.rawValue,
             timesteps: schedule.timesteps, sigmas: schedule.sigmas.map(Double.init),
-            baseSteps: handoff?.baseSteps ?? schedule.stepCount,
-            refinerSteps: handoff?.refinerSteps ?? 0,
+            baseSteps: handoff?.baseSteps ?? (first.isRefiner ? 0 : schedule.stepCount),
+            refinerSteps: handoff?.refinerSteps ?? (first.isRefiner ? schedule.stepCount : 0),
             handoff: handoff.map {
                 GenerationPlan.Handoff(
                     step: $0.step, percentage: $0.percentage, timestep: $0.timestep,
@@ -84,20 +88,48 @@ public final class SDXLGenerator: ImageGenerator {
         _ job: GenerationJob, plan: GenerationPlan
     ) throws(GenerationError) -> any GenerationRun {
         let (scheduler, schedule) = try resolveSchedule(job)
-        let base = (try expert(job.model, field: "model"), ExpertPrompt(base: job))
-        var second: (Expert, ExpertPrompt)?
-        if let refiner = job.refiner {
-            second = (
-                try expert(refiner.model, field: "refiner.model"),
-                ExpertPrompt(refiner: refiner, of: job)
-            )
-        }
+        let first = try expert(job.model, field: "model")
+        let second =
+            if let refiner = job.refiner {
+                try expert(refiner.model, field: "refiner.model")
+            } else {
+                first.isRefiner ? first : nil
+            }
         let seeds = job.seeds
         return SDXLRun(
-            plan: plan, base: base, refiner: second, algorithm: scheduler.algorithm,
-            schedule: schedule, eta: job.eta,
-            resetsHistoryAtHandoff: job.handoffHistory == .reset,
+            plan: plan, base: first.isRefiner ? nil : (first, ExpertPrompt(base: job)),
+            refiner: second.map { ($0, ExpertPrompt(refiner: job.refiner, of: job)) },
+            imageInput: job.imageInput, algorithm: scheduler.algorithm, schedule: schedule,
+            eta: job.eta, resetsHistoryAtHandoff: job.handoffHistory == .reset,
             noise: { TorchGenerator(seed: seeds[$0]) }, pool: pool, trace: trace)
+    }
+
+    /// What the files must have beyond the networks.
+    private func checkPictures(
+        _ job: GenerationJob, _ first: Expert
+    ) throws(GenerationError) {
+        guard first.isRefiner || job.imageInput != nil else { return }
+        guard first.encoder != nil, first.decoder != nil else {
+            throw GenerationError(
+                .failedPrecondition, code: "incompatibleParameters",
+                "the file of \"\(job.model)\" holds no whole VAE, which a picture to start from "
+                    + "needs: take the checkpoint as published, or leave seedImage out",
+                fields: ["seedImage", "model"])
+        }
+    }
+
+    /// Where in the schedule the job begins, counted from 0.
+    private func firstStep(_ job: GenerationJob) throws(GenerationError) -> Int {
+        guard let strength = job.imageInput?.strength else { return 0 }
+        let run = Schedule.stepsRun(of: job.steps, strength: strength)
+        guard run > 0 else {
+            throw GenerationError(
+                .invalidArgument, code: "invalidStrength",
+                "strength \(strength) runs none of \(job.steps) steps: take more than "
+                    + "1 / \(job.steps) of them, or more steps; 0.2 to 0.8 are usual",
+                fields: ["strength", "steps"])
+        }
+        return job.steps - run
     }
 
     private func expert(_ id: String, field: String) throws(GenerationError) -> Expert {

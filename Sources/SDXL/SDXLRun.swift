@@ -2,19 +2,22 @@ internal import Diffusion
 internal import Generation
 internal import Tensors
 
-/// One job's computation: texts once, then for each image the base's steps, the refiner's on the
-/// same latents, and the decoding.
+/// One job's computation: texts once, and the picture to start from if there is one; then for each
+/// image the base's steps, the refiner's on the same latents, and the decoding.
 final class SDXLRun: GenerationRun {
     private enum Stage {
         case encodeTexts
+        case encodePicture(GenerationJob.ImageInput)
         case step(image: Int, index: Int)
         case decode(image: Int)
         case finished
     }
 
     private let plan: GenerationPlan
-    private let base: (Expert, ExpertPrompt)
+    /// Nil when a refiner finishes a picture by itself.
+    private let base: (Expert, ExpertPrompt)?
     private let refiner: (Expert, ExpertPrompt)?
+    private let imageInput: GenerationJob.ImageInput?
     private let algorithm: SamplerAlgorithm
     private let schedule: Schedule
     private let eta: Double?
@@ -26,24 +29,29 @@ final class SDXLRun: GenerationRun {
     private var stage = Stage.encodeTexts
     private var baseEncoding: PromptEncoding?
     private var refinerEncoding: PromptEncoding?
+    private var pictureEncoding: PictureEncoding?
     private var denoiser: Denoiser?
     /// Of the image under way, once the refiner has taken over.
     private var handoffDigest: [UInt8]?
 
     /// - Parameters:
+    ///   - schedule: the whole one; with `imageInput` the plan may hold only its last steps.
     ///   - eta: of the samplers that take one; nil is their usual.
     ///   - resetsHistoryAtHandoff: whether a multistep sampler forgets the base's predictions, as two
     ///     diffusers pipelines do, or goes on with them.
     ///   - noise: each image's own stream, in torch's order of draws.
     init(
-        plan: GenerationPlan, base: (Expert, ExpertPrompt), refiner: (Expert, ExpertPrompt)?,
-        algorithm: SamplerAlgorithm, schedule: Schedule, eta: Double? = nil,
-        resetsHistoryAtHandoff: Bool = false, noise: @escaping (_ image: Int) -> any NoiseSource,
-        pool: ComputePool, trace: TraceRecorder?
+        plan: GenerationPlan, base: (Expert, ExpertPrompt)?, refiner: (Expert, ExpertPrompt)?,
+        imageInput: GenerationJob.ImageInput? = nil, algorithm: SamplerAlgorithm,
+        schedule: Schedule, eta: Double? = nil, resetsHistoryAtHandoff: Bool = false,
+        noise: @escaping (_ image: Int) -> any NoiseSource, pool: ComputePool,
+        trace: TraceRecorder?
     ) {
+        precondition(base != nil || refiner != nil, "a run has an expert")
         self.plan = plan
         self.base = base
         self.refiner = refiner
+        self.imageInput = imageInput
         self.algorithm = algorithm
         self.schedule = schedule
         self.eta = eta
@@ -53,9 +61,16 @@ final class SDXLRun: GenerationRun {
         self.trace = trace
     }
 
+    /// Of the executed steps.
+    private var stepCount: Int { plan.baseSteps + plan.refinerSteps }
+
+    /// Whose VAE serves the whole job.
+    private var first: Expert? { (base ?? refiner)?.0 }
+
     var nextPhase: Phase? {
         switch stage {
         case .encodeTexts: .textEncoding
+        case .encodePicture: .imageEncoding
         case .step(_, let index): index < plan.baseSteps ? .base : .refiner
         case .decode: .decoding
         case .finished: nil
@@ -67,12 +82,16 @@ final class SDXLRun: GenerationRun {
             switch stage {
             case .encodeTexts:
                 encodeTexts(compute)
-                stage = .step(image: 0, index: 0)
+                stage = imageInput.map { .encodePicture($0) } ?? .step(image: 0, index: 0)
                 return .textEncoded
+            case .encodePicture(let input):
+                pictureEncoding = try encodePicture(input, compute)
+                stage = .step(image: 0, index: 0)
+                return .imageEncoded
             case .step(let image, let index):
                 let report = try step(image: image, index: index, compute)
                 stage =
-                    index + 1 < schedule.stepCount
+                    index + 1 < stepCount
                     ? .step(image: image, index: index + 1) : .decode(image: image)
                 return .step(report)
             case .decode(let image):
@@ -88,12 +107,30 @@ final class SDXLRun: GenerationRun {
 
     private func encodeTexts(_ compute: Compute) {
         trace?.schedule(timesteps: plan.timesteps, sigmas: plan.sigmas)
-        baseEncoding = base.0.encode(base.1, compute, trace: trace)
+        if let (expert, prompt) = base {
+            baseEncoding = expert.encode(prompt, compute, trace: trace)
+        }
         if let (expert, prompt) = refiner {
             refinerEncoding = expert.encode(prompt, compute, trace: trace)
         }
     }
 
+    private func encodePicture(
+        _ input: GenerationJob.ImageInput, _ compute: Compute
+    ) throws(GenerationError) -> PictureEncoding {
+        guard let encoding = first?.encode(input, compute, trace: trace) else {
+            preconditionFailure("a run has an expert")
+        }
+        guard (encoding.mean + encoding.deviation).allSatisfy(\.isFinite) else {
+            throw GenerationError(
+                .internal, code: "inferenceError",
+                "the VAE encoded the seed picture to latents that are not finite: the model file is "
+                    + "damaged; check its checksum")
+        }
+        return encoding
+    }
+
+    /// - Parameter index: among the executed steps.
     private func step(
         image: Int, index: Int, _ compute: Compute
     ) throws(GenerationError) -> StepReport {
@@ -106,8 +143,10 @@ final class SDXLRun: GenerationRun {
         if index == 0 {
             trace?.beginImage()
             denoiser = Denoiser(
-                algorithm: algorithm, schedule: schedule, eta: eta, noise: noise(image),
-                height: plan.size.height / 8, width: plan.size.width / 8, trace: trace)
+                algorithm: algorithm, schedule: schedule, eta: eta,
+                firstStep: schedule.stepCount - stepCount, picture: pictureEncoding,
+                noise: noise(image), height: plan.size.height / 8, width: plan.size.width / 8,
+                trace: trace)
         }
         guard let denoiser else { preconditionFailure("steps follow in order") }
         if index == plan.baseSteps, resetsHistoryAtHandoff {
@@ -120,7 +159,7 @@ final class SDXLRun: GenerationRun {
                 .internal, code: "inferenceError",
                 """
                 the latents stopped being finite in \(isRefiner ? "refiner" : "base") step \
-                \(index + 1) of \(schedule.stepCount): the model file is damaged, or its weights \
+                \(index + 1) of \(stepCount): the model file is damaged, or its weights \
                 overflow; check the file's checksum
                 """)
         }
@@ -138,8 +177,8 @@ final class SDXLRun: GenerationRun {
     private func decode(
         image: Int, _ compute: Compute
     ) throws(GenerationError) -> DecodedImage {
-        guard let denoiser, let decoder = base.0.decoder else {
-            preconditionFailure("a base comes with its decoder, and decoding follows the steps")
+        guard let denoiser, let decoder = first?.decoder else {
+            preconditionFailure("the plan saw that there is a decoder; decoding follows the steps")
         }
         self.denoiser = nil
         trace?.final(denoiser.latents)

@@ -64,6 +64,20 @@ public final class TraceRecorder: @unchecked Sendable {
         record("noise", [4, height, width], latents)
     }
 
+    func picture(_ encoding: PictureEncoding, height: Int, width: Int) {
+        let shape = [1, 4, height, width]
+        plain.append(("vae.mean", shape, encoding.mean))
+        plain.append(("vae.std", shape, encoding.deviation))
+        if let mask = encoding.mask {
+            plain.append(("mask", [1, 1, height, width], mask.isNew.map { $0 ? 1 : 0 }))
+        }
+    }
+
+    func start(encoded: [Float], noised: [Float], height: Int, width: Int) {
+        record("latents.encoded", [4, height, width], encoded)
+        record("latents.start", [4, height, width], noised)
+    }
+
     /// Only the first of each expert is kept.
     func prediction(_ prediction: [Float], height: Int, width: Int, isRefiner: Bool) {
         let name = isRefiner ? "eps.refiner" : "eps.base"

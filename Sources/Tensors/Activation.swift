@@ -117,6 +117,16 @@ extension Compute {
         }
     }
 
+    /// A new activation of one image, in -1...1.
+    ///
+    /// - Parameter pixels: [height, width, 3].
+    public func activation(ofPixels pixels: [UInt8], height: Int, width: Int) -> Activation {
+        precondition(pixels.count == height * width * 3)
+        let out = activation(images: 1, height: height, width: width, channels: 3)
+        refinery_from_pixels(out.data, pixels, pixels.count)
+        return out
+    }
+
     /// Fixed blocks of rows, spread over the threads.
     func forEachBlock(of rows: Int, operations: Int, _ body: (Range<Int>) -> Void) {
         let block = 64

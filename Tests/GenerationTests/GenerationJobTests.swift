@@ -97,6 +97,7 @@ import Testing
                 // Companions without which the value under test would be refused for their lack.
                 asked.steps = 100
                 asked.negativePrompt = "dull"
+                asked.seedImage = samplePicture
                 switch parameter.kind {
                 case .prompt(let field, let range):
                     asked[keyPath: field] = String(
@@ -126,11 +127,12 @@ import Testing
                     asked[keyPath: field] = ImagePoint(top: side, left: side)
                 case .choice(let field, let choices):
                     asked[keyPath: field] = edge ? choices.last : choices.first
-                case .side: continue
+                case .side, .picture: continue
                 }
                 if !parameter.key.hasPrefix("start") { asked.refiner?.startStepPercentage = 80 }
                 #expect(throws: Never.self, "\(parameter.name), upper edge \(edge)") {
-                    try GenerationJob(asked, models: sampleModels)
+                    try GenerationJob(
+                        asked, models: sampleModels, pictures: samplePictures(128, 128))
                 }
             }
         }

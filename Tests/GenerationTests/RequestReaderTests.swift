@@ -85,9 +85,9 @@ import Testing
         ("{\"taskType\": \"imageUpscale\"}", "unsupportedTaskType", "taskType", "imageInference"),
         ("{\"outputFormat\": \"GIF\"}", "invalidOutputFormat", "outputFormat", "PNG"),
         ("{\"lora\": [{\"model\": \"x\"}]}", "unsupportedParameter", "lora", "not supported"),
-        ("{\"seed_image\": \"x\"}", "unsupportedParameter", "seed_image", "not supported"),
         ("{\"clipSkip\": 1.5}", "invalidType", "clipSkip", "whole number"),
         ("{\"handoff_history\": 1}", "invalidType", "handoff_history", "a text"),
+        ("{\"webhook_url\": \"x\"}", "unsupportedParameter", "webhook_url", "not supported"),
         ("{\"webhookURL\": \"x\"}", "unsupportedParameter", "webhookURL", "not supported"),
     ])
     func `is refused by path`(text: String, code: String, path: String, words: String) {

@@ -38,3 +38,15 @@ func refined(_ change: (inout GenerationRequest.Refiner) -> Void = { _ in }) -> 
         $0.refiner = refiner
     }
 }
+
+/// A name that ``samplePictures(_:_:)`` knows, and another.
+let samplePicture = String(repeating: "a1", count: 32)
+let sampleMask = String(repeating: "b2", count: 32)
+
+/// Two black pictures of this size.
+func samplePictures(_ width: Int, _ height: Int) -> GenerationJob.PictureLookup {
+    let picture = Picture(
+        size: ImageSize(height: height, width: width),
+        pixels: [UInt8](repeating: 0, count: width * height * 3))
+    return { [samplePicture, sampleMask].contains($0) ? picture : nil }
+}

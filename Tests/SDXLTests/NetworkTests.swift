@@ -130,6 +130,29 @@ struct NetworkTests {
         try check(out, "vae.decode.\(size).out", tolerance: tolerance)
     }
 
+    @Test(arguments: [("a", 5e-5), ("b", 2e-5)])
+    func `the VAE encodes to the distribution that diffusers' encodes to`(
+        size: String, tolerance: Double
+    ) throws {
+        let encoder = try #require(base.encoder)
+        let name = "vae.encode.\(size)"
+        let moments = encoder.encode(try activation("\(name).image"), compute)
+        let values = (0..<moments.count).map { index in
+            moments.data[index % moments.tokens * moments.channels + index / moments.tokens]
+        }
+        let half = values.count / 2
+        let mean = try relativeL2(Array(values[..<half]), vectors.float32("\(name).mean"))
+        let variance = try relativeL2(Array(values[half...]), vectors.float32("\(name).logvar"))
+        #expect(mean <= tolerance && variance <= tolerance, "\(name): \(mean), \(variance)")
+        if size == "b" {
+            try check(moments, "\(name).quant_conv")
+        }
+    }
+
+    @Test func `the refiner's file has the whole VAE too`() throws {
+        #expect(refiner.encoder != nil && refiner.decoder != nil)
+    }
+
     private func firstTransformer(_ unet: UNet) -> SpatialTransformer? {
         for case .residual(_, let transformer?) in unet.down { return transformer }
         return nil

@@ -72,6 +72,13 @@ public struct ReferenceTensors: Sendable {
         }
     }
 
+    /// U8 tensors.
+    public func bytes(_ name: String) throws -> [UInt8] {
+        let entry = try entry(name)
+        guard entry.dtype == "U8" else { throw wrongType(name, entry, wanted: "U8") }
+        return elements(entry)
+    }
+
     private func entry(_ name: String) throws -> Entry {
         guard let entry = entries[name] else {
             throw ReferenceError("\(path) has no tensor \"\(name)\"; it has \(names)")

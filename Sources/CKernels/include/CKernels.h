@@ -130,6 +130,9 @@ bool refinery_all_finite(const float *data, size_t count);
 /// 8-bit pixels of a decoded picture: (x / 2 + 0.5) clamped, times 255, half to even.
 void refinery_to_pixels(uint8_t *out, const float *in, size_t count);
 
+/// -1...1 of 8-bit pixels: x / 255 * 2 - 1.
+void refinery_from_pixels(float *out, const uint8_t *in, size_t count);
+
 /// Elements [first, first + count) of an endless stream that `seed` names: each is one of the table's
 /// 256 values, all equally likely.
 void refinery_fill_random(
