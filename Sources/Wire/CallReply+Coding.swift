@@ -23,6 +23,7 @@ extension CallReply {
     ) throws(GenerationError) -> Self? {
         switch method {
         case .generate: try Event(decoding: bytes).map { .event($0) }
+        case .uploadImage: .uploaded(try PictureReceipt(decoding: bytes))
         case .listModels: .models(try decodeModels(bytes))
         case .getInfo: .info(try ServerInfo(decoding: bytes))
         case .getStats: .stats(try ServerStats(decoding: bytes))
@@ -53,6 +54,7 @@ extension Arena {
     fileprivate func packable(_ reply: CallReply) -> PackableMessage {
         switch reply {
         case .event: preconditionFailure("an event is packed with its picture lent")
+        case .uploaded(let receipt): PackableMessage(message(receipt))
         case .models(let models): PackableMessage(message(models))
         case .info(let info): PackableMessage(message(info))
         case .stats(let stats): PackableMessage(message(stats))

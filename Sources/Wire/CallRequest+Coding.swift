@@ -10,6 +10,8 @@ extension CallRequest {
         switch method {
         case .generate:
             self = .generate(try GenerationRequest(decoding: bytes))
+        case .uploadImage:
+            self = .uploadImage(try PicturePiece(decoding: bytes))
         case .listModels:
             try withUnpacked(
                 bytes, refinery__v1__list_models_request__init,
@@ -51,6 +53,8 @@ extension CallRequest {
         switch self {
         case .generate(let request):
             return PackableMessage(try arena.message(request)).packed()
+        case .uploadImage(let piece):
+            return PackableMessage(arena.message(piece)).packed()
         case .listModels, .getInfo, .getStats:
             return []
         case .ping(let payload):

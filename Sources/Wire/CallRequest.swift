@@ -3,6 +3,7 @@ public import Generation
 /// The message that opens a call, decoded: one case for each ``Method``.
 public enum CallRequest: Equatable, Sendable {
     case generate(GenerationRequest)
+    case uploadImage(PicturePiece)
     case listModels
     case getInfo
     case getStats
@@ -14,6 +15,7 @@ public enum CallRequest: Equatable, Sendable {
     public var method: Method {
         switch self {
         case .generate: .generate
+        case .uploadImage: .uploadImage
         case .listModels: .listModels
         case .getInfo: .getInfo
         case .getStats: .getStats
@@ -26,6 +28,7 @@ public enum CallRequest: Equatable, Sendable {
 /// One message of a reply, decoded: one case for each ``Method``.
 public enum CallReply: Equatable, Sendable {
     case event(Event)
+    case uploaded(PictureReceipt)
     case models([ModelDescription])
     case info(ServerInfo)
     case stats(ServerStats)
@@ -36,6 +39,7 @@ public enum CallReply: Equatable, Sendable {
     public var method: Method {
         switch self {
         case .event: .generate
+        case .uploaded: .uploadImage
         case .models: .listModels
         case .info: .getInfo
         case .stats: .getStats

@@ -114,7 +114,8 @@ extension Event.Summary {
     fileprivate init(_ summary: Refinery__V1__Summary) {
         self.init(
             baseSteps: Int(summary.base_steps), refinerSteps: Int(summary.refiner_steps),
-            textEncodingSeconds: summary.text_encoding_seconds, baseSeconds: summary.base_seconds,
+            textEncodingSeconds: summary.text_encoding_seconds,
+            imageEncodingSeconds: summary.image_encoding_seconds, baseSeconds: summary.base_seconds,
             refinerSeconds: summary.refiner_seconds, decodingSeconds: summary.decoding_seconds,
             totalSeconds: summary.total_seconds)
     }

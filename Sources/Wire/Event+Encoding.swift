@@ -140,6 +140,7 @@ extension Arena {
             $0.base_steps = UInt32(clamping: summary.baseSteps)
             $0.refiner_steps = UInt32(clamping: summary.refinerSteps)
             $0.text_encoding_seconds = summary.textEncodingSeconds
+            $0.image_encoding_seconds = summary.imageEncodingSeconds
             $0.base_seconds = summary.baseSeconds
             $0.refiner_seconds = summary.refinerSeconds
             $0.decoding_seconds = summary.decodingSeconds

@@ -48,6 +48,9 @@ extension GenerationRequest {
         if let refiner = message.refiner?.pointee {
             self.refiner = try Refiner(refiner)
         }
+        seedImage = try nonEmptyText(message.seed_image, "seedImage")
+        maskImage = try nonEmptyText(message.mask_image, "maskImage")
+        strength = member(message.strength_presence_case, message.strength)
     }
 }
 
@@ -188,6 +191,13 @@ extension Arena {
         if let refiner = request.refiner {
             message.refiner = make(refinery__v1__refiner__init) { _ in }
             try fill(&message.refiner.pointee, refiner)
+        }
+        message.seed_image = bytes(request.seedImage ?? "")
+        message.mask_image = bytes(request.maskImage ?? "")
+        if let strength = request.strength {
+            message.strength_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE_STRENGTH
+            message.strength = strength
         }
     }
 

@@ -2,6 +2,7 @@
 /// name, a slash, and the method's name.
 public enum Method: String, CaseIterable, Sendable {
     case generate = "refinery.v1.ImageGeneration/Generate"
+    case uploadImage = "refinery.v1.ImageGeneration/UploadImage"
     case listModels = "refinery.v1.Models/ListModels"
     case getInfo = "refinery.v1.Server/GetInfo"
     case getStats = "refinery.v1.Server/GetStats"

@@ -24,15 +24,21 @@ public import Generation
 public struct ServerConnectionState {
     /// What a client may do before it is refused.
     public struct Limits: Sendable {
-        /// The largest Request or Data payload in bytes, envelope included; a larger one is thrown
-        /// away as it arrives and refused with RESOURCE_EXHAUSTED.
+        /// The largest Request or Data payload in bytes, envelope included; a larger one is refused
+        /// with RESOURCE_EXHAUSTED.
         public var requestByteCount = 64 << 10
+        /// The same for UploadImage. What is larger still is thrown away as it arrives.
+        public var uploadByteCount = 1 << 20
         /// More calls at a time are refused with RESOURCE_EXHAUSTED.
         public var openStreamCount = 64
         /// Answers to Data on streams that are not open; more in a second are ignored.
         public var strayDataAnswersPerSecond = 10
 
         public init() {}
+
+        func byteCount(of method: Method) -> Int {
+            method == .uploadImage ? uploadByteCount : requestByteCount
+        }
     }
 
     public enum Action: Equatable, Sendable {
@@ -83,7 +89,8 @@ public struct ServerConnectionState {
 
     public init(limits: Limits = Limits()) {
         self.limits = limits
-        decoder = FrameDecoder(payloadByteLimit: limits.requestByteCount)
+        decoder = FrameDecoder(
+            payloadByteLimit: max(limits.requestByteCount, limits.uploadByteCount))
     }
 
     /// Streams that await an answer or their message.
@@ -143,10 +150,18 @@ public struct ServerConnectionState {
     /// Nil when the message is still to come.
     private mutating func open(_ frame: Frame) throws(GenerationError) -> Call? {
         try checkMayOpen(frame.stream)
-        let envelope = try RequestEnvelope(frame.payload)
+        let envelope: RequestEnvelope
+        do {
+            envelope = try RequestEnvelope(frame.payload)
+        } catch {
+            // What cannot be read is no UploadImage, and only that may be so large.
+            try checkByteCount(of: frame, limit: limits.requestByteCount)
+            throw error
+        }
         guard let method = Method(service: envelope.service, name: envelope.method) else {
             throw .unknownMethod(service: envelope.service, name: envelope.method)
         }
+        try checkByteCount(of: frame, limit: limits.byteCount(of: method))
         let opening = Opening(
             method: method, timeout: try envelope.timeout(), metadata: envelope.metadata)
         if frame.flags.contains(.remoteOpen), envelope.payload.isEmpty {
@@ -161,6 +176,12 @@ public struct ServerConnectionState {
         guard streams[stream] == nil else { throw .streamAlreadyOpen(stream) }
         guard streams.count < limits.openStreamCount else {
             throw .tooManyStreams(limit: limits.openStreamCount)
+        }
+    }
+
+    private func checkByteCount(of frame: Frame, limit: Int) throws(GenerationError) {
+        guard frame.payload.count <= limit else {
+            throw .messageTooLarge(byteCount: frame.payload.count, limit: limit)
         }
     }
 
@@ -184,6 +205,7 @@ public struct ServerConnectionState {
             streams[frame.stream] = nil
             do throws(GenerationError) {
                 guard carriesMessage else { throw .messageMissing(opening.method) }
+                try checkByteCount(of: frame, limit: limits.byteCount(of: opening.method))
                 return .call(try serve(opening, message: frame.payload, on: frame.stream))
             } catch {
                 return .refuse(frame.stream, error)
@@ -213,7 +235,7 @@ public struct ServerConnectionState {
         }
         return .refuse(
             header.stream,
-            .messageTooLarge(byteCount: header.payloadByteCount, limit: limits.requestByteCount))
+            .messageTooLarge(byteCount: header.payloadByteCount, limit: limits.uploadByteCount))
     }
 
     private mutating func refuseStrayData(on stream: StreamID, at now: Duration) -> Action? {

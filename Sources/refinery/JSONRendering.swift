@@ -103,6 +103,7 @@ struct JSONRendering: Rendering {
             "baseSteps": JSONText(summary.baseSteps),
             "refinerSteps": JSONText(summary.refinerSteps),
             "textEncodingSeconds": JSONText(summary.textEncodingSeconds),
+            "imageEncodingSeconds": JSONText(summary.imageEncodingSeconds),
             "baseSeconds": JSONText(summary.baseSeconds),
             "refinerSeconds": JSONText(summary.refinerSeconds),
             "decodingSeconds": JSONText(summary.decodingSeconds),

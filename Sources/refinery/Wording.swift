@@ -45,7 +45,12 @@ enum Wording {
         ]
         if let summary = image.summary {
             var parts = ["text \(seconds(summary.textEncodingSeconds))"]
-            parts.append("base \(steps(summary.baseSteps)) \(seconds(summary.baseSeconds))")
+            if summary.imageEncodingSeconds > 0 {
+                parts.append("image \(seconds(summary.imageEncodingSeconds))")
+            }
+            if summary.baseSteps > 0 {
+                parts.append("base \(steps(summary.baseSteps)) \(seconds(summary.baseSeconds))")
+            }
             if summary.refinerSteps > 0 {
                 parts.append(
                     "refiner \(steps(summary.refinerSteps)) \(seconds(summary.refinerSeconds))")

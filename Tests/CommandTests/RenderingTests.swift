@@ -101,7 +101,8 @@ import Testing
                 {"event":"image","jobID":"j1","sequence":5,"timeMilliseconds":1000,\
                 "image":{"path":"out\\/cat.png","byteCount":3,"width":128,"height":64,"seed":7,\
                 "sha256":"ab01","imageIndex":0,"imageCount":1,"summary":{"baseSteps":3,\
-                "refinerSteps":1,"textEncodingSeconds":0.5,"baseSeconds":12.34,\
+                "refinerSteps":1,"textEncodingSeconds":0.5,"imageEncodingSeconds":0.0,\
+                "baseSeconds":12.34,\
                 "refinerSeconds":4.0,"decodingSeconds":1.0,"totalSeconds":17.84}}}
 
                 """.replacing("\\/", with: "/"))

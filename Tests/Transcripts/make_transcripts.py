@@ -152,7 +152,7 @@ def error(stream, status, code, text, fields=()):
 
 
 def oversized(count):
-    return written(">", [header(1, 1, 0, count), (f"  00*{count}", "thrown away")])
+    return written(">", [header(1, 1, 0, count), (f"  00*{count}", "zeros")])
 
 
 # The conversations.
@@ -258,8 +258,8 @@ def unknown(stream, method):
     return request(stream, method) + "\n" + error(stream, 12, "unknownMethod", text)
 
 
-def too_large(count):
-    text = f"The message has {count} bytes with its envelope; at most 65536 are taken. Send less."
+def too_large(count, limit):
+    text = f"The message has {count} bytes with its envelope; at most {limit} are taken. Send less."
     return oversized(count) + "\n" + error(1, 8, "valueTooLarge", text)
 
 
@@ -321,15 +321,27 @@ write(
     request(5, PING, HELLO),
     reply(5, HELLO),
 )
-for name, count, what in (
-    ("oversize_request", 65537, "A Request over the server's 64 KiB"),
-    ("oversize_frame", 4194305, "A frame over ttrpc's 4 MiB"),
+for name, count, limit, what, when in (
+    (
+        "oversize_request",
+        65537,
+        65536,
+        "A Request over the server's 64 KiB",
+        "when the frame is whole: its envelope may say UploadImage, which may have 1 MiB.",
+    ),
+    (
+        "oversize_frame",
+        4194305,
+        1048576,
+        "A frame over ttrpc's 4 MiB",
+        "as soon as the header is there; the body is thrown away as it arrives.",
+    ),
 ):
     write(
         name,
         f"{what} costs its stream, not the connection.\n"
-        "# The answer comes as soon as the header is there; the body is thrown away as it arrives.",
-        too_large(count),
+        f"# The answer comes {when}",
+        too_large(count, limit),
         request(3, PING, HELLO),
         reply(3, HELLO),
     )

@@ -35,6 +35,9 @@ struct MessageCodingTests {
         request.refiner?.negativePrompt = ""
         request.refiner?.aestheticScore = 6
         request.refiner?.negativeAestheticScore = 2.5
+        request.seedImage = String(repeating: "a1", count: 32)
+        request.maskImage = "b"
+        request.strength = 0
         return request
     }()
 
@@ -138,6 +141,9 @@ struct MessageCodingTests {
                             advice: ["", "ä"])))),
             .event(Samples.event(0, .queued(Event.Queued(place: 0, etaSeconds: nil)))),
             .event(Samples.event(.max, .queued(Event.Queued(place: 0, etaSeconds: 0)))),
+            .uploaded(PictureReceipt(name: "ab", received: 7, size: nil)),
+            .uploaded(
+                PictureReceipt(name: "", received: 1 << 40, size: ImageSize(height: 1, width: 2))),
             .models([]),
             .models([
                 ModelDescription(
@@ -173,6 +179,9 @@ struct MessageCodingTests {
 
     static let requests: [CallRequest] = [
         .listModels, .getInfo, .getStats, .ping([]), .ping([0, 1, 2]),
+        .uploadImage(PicturePiece(data: [], offset: 0, total: 0, sha256: [])),
+        .uploadImage(
+            PicturePiece(data: [0, 1, 255], offset: 1 << 40, total: .max, sha256: [1, 2])),
         .checkHealth(service: ""), .checkHealth(service: "refinery.v1.Server"),
     ]
 

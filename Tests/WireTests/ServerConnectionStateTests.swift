@@ -150,6 +150,33 @@ struct ServerConnectionStateTests {
         #expect(state.openStreamCount == (refusal == nil ? 1 : 0))
     }
 
+    @Test(
+        arguments: [
+            (65537, nil), (1 << 20, nil), (1 << 20 + 1, .resourceExhausted),
+        ] as [(Int, StatusCode?)])
+    func `a piece of a picture may have 1 MiB`(count: Int, refusal: StatusCode?) throws {
+        var state = ServerConnectionState()
+        var piece = PicturePiece(
+            data: [], offset: 0, total: 1, sha256: [UInt8](repeating: 1, count: 32))
+        func payload() throws -> [UInt8] {
+            Bytes.request(.uploadImage, payload: try CallRequest.uploadImage(piece).packed())
+        }
+        // Three bytes more for each length, and one for the field's tag.
+        piece.data = [UInt8](repeating: 0x55, count: count - (try payload().count) - 10)
+        while try payload().count < count { piece.data.append(0x55) }
+        let whole = try payload()
+        #expect(whole.count == count)
+        let action = Self.action(&state, Self.frame(1, .request, whole))
+        #expect(Self.refusal(action, on: 1) == refusal)
+        // The same in a Data frame of its own, where there is no envelope.
+        _ = Self.action(
+            &state, Self.frame(3, .request, Bytes.request(.uploadImage), .remoteOpen))
+        let message = try CallRequest.uploadImage(piece).packed()
+        let answer = Self.action(&state, Self.frame(3, .data, message))
+        #expect(
+            answer == .call(ServerConnectionState.Call(stream: 3, request: .uploadImage(piece))))
+    }
+
     @Test func `a connection may have so many open calls, and no more`() {
         var state = ServerConnectionState()
         for index in 0..<UInt32(state.limits.openStreamCount) {

@@ -44,6 +44,9 @@ def test_every_option_arrives_in_its_field() -> None:
             "negative_original_size": Size(height=7, width=8),
             "negative_crop_top_left": Point(top=9, left=10),
             "negative_target_size": Size(height=11, width=12),
+            "seed_image": "a1" * 32,
+            "mask_image": "b2" * 32,
+            "strength": 0.5,
             "request_id": "mine",
         }
     )

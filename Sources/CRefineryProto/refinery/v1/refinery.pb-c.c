@@ -97,6 +97,96 @@ void   refinery__v1__refiner__free_unpacked
   assert(message->base.descriptor == &refinery__v1__refiner__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   refinery__v1__upload_image_request__init
+                     (Refinery__V1__UploadImageRequest         *message)
+{
+  static const Refinery__V1__UploadImageRequest init_value = REFINERY__V1__UPLOAD_IMAGE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__upload_image_request__get_packed_size
+                     (const Refinery__V1__UploadImageRequest *message)
+{
+  assert(message->base.descriptor == &refinery__v1__upload_image_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__upload_image_request__pack
+                     (const Refinery__V1__UploadImageRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__upload_image_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__upload_image_request__pack_to_buffer
+                     (const Refinery__V1__UploadImageRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__upload_image_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__UploadImageRequest *
+       refinery__v1__upload_image_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__UploadImageRequest *)
+     protobuf_c_message_unpack (&refinery__v1__upload_image_request__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__upload_image_request__free_unpacked
+                     (Refinery__V1__UploadImageRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__upload_image_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__uploaded_image__init
+                     (Refinery__V1__UploadedImage         *message)
+{
+  static const Refinery__V1__UploadedImage init_value = REFINERY__V1__UPLOADED_IMAGE__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__uploaded_image__get_packed_size
+                     (const Refinery__V1__UploadedImage *message)
+{
+  assert(message->base.descriptor == &refinery__v1__uploaded_image__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__uploaded_image__pack
+                     (const Refinery__V1__UploadedImage *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__uploaded_image__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__uploaded_image__pack_to_buffer
+                     (const Refinery__V1__UploadedImage *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__uploaded_image__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__UploadedImage *
+       refinery__v1__uploaded_image__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__UploadedImage *)
+     protobuf_c_message_unpack (&refinery__v1__uploaded_image__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__uploaded_image__free_unpacked
+                     (Refinery__V1__UploadedImage *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__uploaded_image__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   refinery__v1__size__init
                      (Refinery__V1__Size         *message)
 {
@@ -952,7 +1042,7 @@ void   refinery__v1__error_detail__free_unpacked
   assert(message->base.descriptor == &refinery__v1__error_detail__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[25] =
+static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[28] =
 {
   {
     "request_id",
@@ -1231,6 +1321,42 @@ static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_desc
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "seed_image",
+    27,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__GenerateRequest, seed_image),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "mask_image",
+    28,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__GenerateRequest, mask_image),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "strength",
+    29,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Refinery__V1__GenerateRequest, strength_presence_case),
+    offsetof(Refinery__V1__GenerateRequest, strength),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "eta",
     30,
     PROTOBUF_C_LABEL_NONE,
@@ -1259,10 +1385,11 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   11,   /* field[11] = cfg_scale */
   20,   /* field[20] = clip_skip */
   15,   /* field[15] = crop_top_left */
-  23,   /* field[23] = eta */
+  26,   /* field[26] = eta */
   22,   /* field[22] = guidance_rescale */
-  24,   /* field[24] = handoff_history */
+  27,   /* field[27] = handoff_history */
   7,   /* field[7] = height */
+  24,   /* field[24] = mask_image */
   5,   /* field[5] = model */
   18,   /* field[18] = negative_crop_top_left */
   17,   /* field[17] = negative_original_size */
@@ -1278,15 +1405,17 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   0,   /* field[0] = request_id */
   9,   /* field[9] = scheduler */
   10,   /* field[10] = seed */
+  23,   /* field[23] = seed_image */
   8,   /* field[8] = steps */
+  25,   /* field[25] = strength */
   16,   /* field[16] = target_size */
   6,   /* field[6] = width */
 };
 static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 30, 23 },
-  { 0, 25 }
+  { 27, 23 },
+  { 0, 28 }
 };
 const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
 {
@@ -1296,7 +1425,7 @@ const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
   "Refinery__V1__GenerateRequest",
   "refinery.v1",
   sizeof(Refinery__V1__GenerateRequest),
-  25,
+  28,
   refinery__v1__generate_request__field_descriptors,
   refinery__v1__generate_request__field_indices_by_name,
   2,  refinery__v1__generate_request__number_ranges,
@@ -1456,6 +1585,173 @@ const ProtobufCMessageDescriptor refinery__v1__refiner__descriptor =
   refinery__v1__refiner__field_indices_by_name,
   1,  refinery__v1__refiner__number_ranges,
   (ProtobufCMessageInit) refinery__v1__refiner__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__upload_image_request__field_descriptors[4] =
+{
+  {
+    "data",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__UploadImageRequest, data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "offset",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__UploadImageRequest, offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__UploadImageRequest, total),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sha256",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__UploadImageRequest, sha256),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__upload_image_request__field_indices_by_name[] = {
+  0,   /* field[0] = data */
+  1,   /* field[1] = offset */
+  3,   /* field[3] = sha256 */
+  2,   /* field[2] = total */
+};
+static const ProtobufCIntRange refinery__v1__upload_image_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor refinery__v1__upload_image_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.UploadImageRequest",
+  "UploadImageRequest",
+  "Refinery__V1__UploadImageRequest",
+  "refinery.v1",
+  sizeof(Refinery__V1__UploadImageRequest),
+  4,
+  refinery__v1__upload_image_request__field_descriptors,
+  refinery__v1__upload_image_request__field_indices_by_name,
+  1,  refinery__v1__upload_image_request__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__upload_image_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__uploaded_image__field_descriptors[5] =
+{
+  {
+    "sha256",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__UploadedImage, sha256),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "received",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__UploadedImage, received),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "complete",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__UploadedImage, complete),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "width",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__UploadedImage, width),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "height",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__UploadedImage, height),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__uploaded_image__field_indices_by_name[] = {
+  2,   /* field[2] = complete */
+  4,   /* field[4] = height */
+  1,   /* field[1] = received */
+  0,   /* field[0] = sha256 */
+  3,   /* field[3] = width */
+};
+static const ProtobufCIntRange refinery__v1__uploaded_image__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor refinery__v1__uploaded_image__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.UploadedImage",
+  "UploadedImage",
+  "Refinery__V1__UploadedImage",
+  "refinery.v1",
+  sizeof(Refinery__V1__UploadedImage),
+  5,
+  refinery__v1__uploaded_image__field_descriptors,
+  refinery__v1__uploaded_image__field_indices_by_name,
+  1,  refinery__v1__uploaded_image__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__uploaded_image__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor refinery__v1__size__field_descriptors[2] =
@@ -2385,7 +2681,7 @@ const ProtobufCMessageDescriptor refinery__v1__image__descriptor =
   (ProtobufCMessageInit) refinery__v1__image__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__summary__field_descriptors[7] =
+static const ProtobufCFieldDescriptor refinery__v1__summary__field_descriptors[8] =
 {
   {
     "base_steps",
@@ -2471,11 +2767,24 @@ static const ProtobufCFieldDescriptor refinery__v1__summary__field_descriptors[7
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "image_encoding_seconds",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Summary, image_encoding_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__summary__field_indices_by_name[] = {
   3,   /* field[3] = base_seconds */
   0,   /* field[0] = base_steps */
   5,   /* field[5] = decoding_seconds */
+  7,   /* field[7] = image_encoding_seconds */
   4,   /* field[4] = refiner_seconds */
   1,   /* field[1] = refiner_steps */
   2,   /* field[2] = text_encoding_seconds */
@@ -2484,7 +2793,7 @@ static const unsigned refinery__v1__summary__field_indices_by_name[] = {
 static const ProtobufCIntRange refinery__v1__summary__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor refinery__v1__summary__descriptor =
 {
@@ -2494,7 +2803,7 @@ const ProtobufCMessageDescriptor refinery__v1__summary__descriptor =
   "Refinery__V1__Summary",
   "refinery.v1",
   sizeof(Refinery__V1__Summary),
-  7,
+  8,
   refinery__v1__summary__field_descriptors,
   refinery__v1__summary__field_indices_by_name,
   1,  refinery__v1__summary__number_ranges,
@@ -3280,12 +3589,14 @@ const ProtobufCEnumDescriptor refinery__v1__phase__descriptor =
   refinery__v1__phase__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor refinery__v1__image_generation__method_descriptors[1] =
+static const ProtobufCMethodDescriptor refinery__v1__image_generation__method_descriptors[2] =
 {
   { "Generate", &refinery__v1__generate_request__descriptor, &refinery__v1__event__descriptor },
+  { "UploadImage", &refinery__v1__upload_image_request__descriptor, &refinery__v1__uploaded_image__descriptor },
 };
 const unsigned refinery__v1__image_generation__method_indices_by_name[] = {
-  0         /* Generate */
+  0,        /* Generate */
+  1         /* UploadImage */
 };
 const ProtobufCServiceDescriptor refinery__v1__image_generation__descriptor =
 {
@@ -3294,7 +3605,7 @@ const ProtobufCServiceDescriptor refinery__v1__image_generation__descriptor =
   "ImageGeneration",
   "Refinery__V1__ImageGeneration",
   "refinery.v1",
-  1,
+  2,
   refinery__v1__image_generation__method_descriptors,
   refinery__v1__image_generation__method_indices_by_name
 };
@@ -3305,6 +3616,14 @@ void refinery__v1__image_generation__generate(ProtobufCService *service,
 {
   assert(service->descriptor == &refinery__v1__image_generation__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void refinery__v1__image_generation__upload_image(ProtobufCService *service,
+                                                  const Refinery__V1__UploadImageRequest *input,
+                                                  Refinery__V1__UploadedImage_Closure closure,
+                                                  void *closure_data)
+{
+  assert(service->descriptor == &refinery__v1__image_generation__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void refinery__v1__image_generation__init (Refinery__V1__ImageGeneration_Service *service,
                                            Refinery__V1__ImageGeneration_ServiceDestroy destroy)

@@ -161,6 +161,7 @@ def _summary(summary: refinery_pb2.Summary) -> Summary:
         base_steps=summary.base_steps,
         refiner_steps=summary.refiner_steps,
         text_encoding_seconds=summary.text_encoding_seconds,
+        image_encoding_seconds=summary.image_encoding_seconds,
         base_seconds=summary.base_seconds,
         refiner_seconds=summary.refiner_seconds,
         decoding_seconds=summary.decoding_seconds,

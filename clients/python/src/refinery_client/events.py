@@ -56,6 +56,7 @@ class Summary:
     base_steps: int
     refiner_steps: int
     text_encoding_seconds: float
+    image_encoding_seconds: float
     base_seconds: float
     refiner_seconds: float
     decoding_seconds: float

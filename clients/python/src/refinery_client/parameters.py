@@ -68,5 +68,11 @@ class GenerateOptions(TypedDict, total=False):
     negative_original_size: Size | None
     negative_crop_top_left: Point | None
     negative_target_size: Size | None
+    seed_image: str | None
+    """A picture to start from: the SHA-256, in hex, of an uploaded PNG file."""
+    mask_image: str | None
+    """Likewise, of the same size: white is made anew, black stays as in ``seed_image``."""
+    strength: float | None
+    """0 to 1, 0.8 when absent: how much of the schedule is run on ``seed_image``."""
     request_id: str | None
     """Chosen by the caller, at most 128 bytes; made up by the server when absent."""

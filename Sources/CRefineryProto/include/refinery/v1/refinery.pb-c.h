@@ -17,6 +17,8 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Refinery__V1__GenerateRequest Refinery__V1__GenerateRequest;
 typedef struct Refinery__V1__Refiner Refinery__V1__Refiner;
+typedef struct Refinery__V1__UploadImageRequest Refinery__V1__UploadImageRequest;
+typedef struct Refinery__V1__UploadedImage Refinery__V1__UploadedImage;
 typedef struct Refinery__V1__Size Refinery__V1__Size;
 typedef struct Refinery__V1__Point Refinery__V1__Point;
 typedef struct Refinery__V1__Event Refinery__V1__Event;
@@ -121,6 +123,12 @@ typedef enum {
 } Refinery__V1__GenerateRequest__NumberResultsPresenceCase;
 
 typedef enum {
+  REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE_STRENGTH = 29
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE__CASE)
+} Refinery__V1__GenerateRequest__StrengthPresenceCase;
+
+typedef enum {
   REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET = 0,
   REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE_ETA = 30
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__CASE)
@@ -162,6 +170,16 @@ struct  Refinery__V1__GenerateRequest
   Refinery__V1__Size *negative_original_size;
   Refinery__V1__Point *negative_crop_top_left;
   Refinery__V1__Size *negative_target_size;
+  /*
+   * A picture to start from: UploadedImage.sha256. Gives width and height when they are absent; another
+   * size is refused. With a refiner as `model` and no `refiner` that model finishes the picture alone.
+   */
+  ProtobufCBinaryData seed_image;
+  /*
+   * Likewise, of the same size: white is made anew, black stays as in seed_image. Empty: all is made
+   * anew.
+   */
+  ProtobufCBinaryData mask_image;
   /*
    * Layers of the text encoders left out beyond SDXL's own choice, 0 to 2, for the positive prompt.
    */
@@ -207,6 +225,10 @@ struct  Refinery__V1__GenerateRequest
   union {
     uint32_t number_results;
   };
+  Refinery__V1__GenerateRequest__StrengthPresenceCase strength_presence_case;
+  union {
+    double strength;
+  };
   Refinery__V1__GenerateRequest__EtaPresenceCase eta_presence_case;
   union {
     double eta;
@@ -214,7 +236,7 @@ struct  Refinery__V1__GenerateRequest
 };
 #define REFINERY__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__generate_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, {0,NULL}, 0, REFINERY__V1__HANDOFF_HISTORY__KEEP, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, REFINERY__V1__HANDOFF_HISTORY__KEEP, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET, {0} }
 
 
 typedef enum {
@@ -319,6 +341,58 @@ struct  Refinery__V1__Refiner
 #define REFINERY__V1__REFINER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__refiner__descriptor) \
     , {0,NULL}, REFINERY__V1__REFINER__START_STEP_PRESENCE__NOT_SET, {0}, REFINERY__V1__REFINER__START_STEP_PERCENTAGE_PRESENCE__NOT_SET, {0}, REFINERY__V1__REFINER__START_TIMESTEP_PRESENCE__NOT_SET, {0}, REFINERY__V1__REFINER__START_SIGMA_PRESENCE__NOT_SET, {0}, REFINERY__V1__REFINER__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__REFINER__POSITIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__REFINER__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__REFINER__AESTHETIC_SCORE_PRESENCE__NOT_SET, {0}, REFINERY__V1__REFINER__NEGATIVE_AESTHETIC_SCORE_PRESENCE__NOT_SET, {0} }
+
+
+/*
+ * One piece of a PNG file. A call may be up to 1 MiB with its envelope; other calls 64 KiB.
+ */
+struct  Refinery__V1__UploadImageRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData data;
+  /*
+   * Where in the file `data` begins: what UploadedImage.received said last, 0 at first. A piece from
+   * elsewhere is not used, and the answer says where to go on.
+   */
+  uint64_t offset;
+  /*
+   * Bytes of the whole file; the same in all pieces.
+   */
+  uint64_t total;
+  /*
+   * Of the whole file, 32 bytes; the same in all pieces.
+   */
+  ProtobufCBinaryData sha256;
+};
+#define REFINERY__V1__UPLOAD_IMAGE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__upload_image_request__descriptor) \
+    , {0,NULL}, 0, 0, {0,NULL} }
+
+
+struct  Refinery__V1__UploadedImage
+{
+  ProtobufCMessage base;
+  /*
+   * In 64 hex digits, for seed_image and mask_image.
+   */
+  ProtobufCBinaryData sha256;
+  /*
+   * Bytes that are here, from the file's start.
+   */
+  uint64_t received;
+  /*
+   * The file is whole, its SHA-256 is right and it is a sound PNG.
+   */
+  protobuf_c_boolean complete;
+  /*
+   * Pixels, when complete.
+   */
+  uint32_t width;
+  uint32_t height;
+};
+#define REFINERY__V1__UPLOADED_IMAGE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__uploaded_image__descriptor) \
+    , {0,NULL}, 0, 0, 0, 0 }
 
 
 struct  Refinery__V1__Size
@@ -546,10 +620,11 @@ struct  Refinery__V1__Summary
   double refiner_seconds;
   double decoding_seconds;
   double total_seconds;
+  double image_encoding_seconds;
 };
 #define REFINERY__V1__SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__summary__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Refinery__V1__ListModelsRequest
@@ -737,6 +812,44 @@ Refinery__V1__Refiner *
                       const uint8_t       *data);
 void   refinery__v1__refiner__free_unpacked
                      (Refinery__V1__Refiner *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__UploadImageRequest methods */
+void   refinery__v1__upload_image_request__init
+                     (Refinery__V1__UploadImageRequest         *message);
+size_t refinery__v1__upload_image_request__get_packed_size
+                     (const Refinery__V1__UploadImageRequest   *message);
+size_t refinery__v1__upload_image_request__pack
+                     (const Refinery__V1__UploadImageRequest   *message,
+                      uint8_t             *out);
+size_t refinery__v1__upload_image_request__pack_to_buffer
+                     (const Refinery__V1__UploadImageRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__UploadImageRequest *
+       refinery__v1__upload_image_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__upload_image_request__free_unpacked
+                     (Refinery__V1__UploadImageRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__UploadedImage methods */
+void   refinery__v1__uploaded_image__init
+                     (Refinery__V1__UploadedImage         *message);
+size_t refinery__v1__uploaded_image__get_packed_size
+                     (const Refinery__V1__UploadedImage   *message);
+size_t refinery__v1__uploaded_image__pack
+                     (const Refinery__V1__UploadedImage   *message,
+                      uint8_t             *out);
+size_t refinery__v1__uploaded_image__pack_to_buffer
+                     (const Refinery__V1__UploadedImage   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__UploadedImage *
+       refinery__v1__uploaded_image__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__uploaded_image__free_unpacked
+                     (Refinery__V1__UploadedImage *message,
                       ProtobufCAllocator *allocator);
 /* Refinery__V1__Size methods */
 void   refinery__v1__size__init
@@ -1107,6 +1220,12 @@ typedef void (*Refinery__V1__GenerateRequest_Closure)
 typedef void (*Refinery__V1__Refiner_Closure)
                  (const Refinery__V1__Refiner *message,
                   void *closure_data);
+typedef void (*Refinery__V1__UploadImageRequest_Closure)
+                 (const Refinery__V1__UploadImageRequest *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__UploadedImage_Closure)
+                 (const Refinery__V1__UploadedImage *message,
+                  void *closure_data);
 typedef void (*Refinery__V1__Size_Closure)
                  (const Refinery__V1__Size *message,
                   void *closure_data);
@@ -1175,6 +1294,10 @@ struct Refinery__V1__ImageGeneration_Service
                    const Refinery__V1__GenerateRequest *input,
                    Refinery__V1__Event_Closure closure,
                    void *closure_data);
+  void (*upload_image)(Refinery__V1__ImageGeneration_Service *service,
+                       const Refinery__V1__UploadImageRequest *input,
+                       Refinery__V1__UploadedImage_Closure closure,
+                       void *closure_data);
 };
 typedef void (*Refinery__V1__ImageGeneration_ServiceDestroy)(Refinery__V1__ImageGeneration_Service *);
 void refinery__v1__image_generation__init (Refinery__V1__ImageGeneration_Service *service,
@@ -1183,11 +1306,16 @@ void refinery__v1__image_generation__init (Refinery__V1__ImageGeneration_Service
     { &refinery__v1__image_generation__descriptor, protobuf_c_service_invoke_internal, NULL }
 #define REFINERY__V1__IMAGE_GENERATION__INIT(function_prefix__) \
     { REFINERY__V1__IMAGE_GENERATION__BASE_INIT,\
-      function_prefix__ ## generate  }
+      function_prefix__ ## generate,\
+      function_prefix__ ## upload_image  }
 void refinery__v1__image_generation__generate(ProtobufCService *service,
                                               const Refinery__V1__GenerateRequest *input,
                                               Refinery__V1__Event_Closure closure,
                                               void *closure_data);
+void refinery__v1__image_generation__upload_image(ProtobufCService *service,
+                                                  const Refinery__V1__UploadImageRequest *input,
+                                                  Refinery__V1__UploadedImage_Closure closure,
+                                                  void *closure_data);
 typedef struct Refinery__V1__Models_Service Refinery__V1__Models_Service;
 struct Refinery__V1__Models_Service
 {
@@ -1255,6 +1383,8 @@ extern const ProtobufCEnumDescriptor    refinery__v1__handoff_history__descripto
 extern const ProtobufCEnumDescriptor    refinery__v1__phase__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__refiner__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__upload_image_request__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__uploaded_image__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__size__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__point__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__event__descriptor;

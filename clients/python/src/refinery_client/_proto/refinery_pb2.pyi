@@ -73,10 +73,11 @@ class Event(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time_ms: _Optional[int] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ["cfg_scale", "crop_top_left", "height", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "refiner", "request_id", "scheduler", "seed", "steps", "target_size", "width"]
+    __slots__ = ["cfg_scale", "crop_top_left", "height", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "width"]
     CFG_SCALE_FIELD_NUMBER: _ClassVar[int]
     CROP_TOP_LEFT_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    MASK_IMAGE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_CROP_TOP_LEFT_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_ORIGINAL_SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -91,12 +92,15 @@ class GenerateRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     SCHEDULER_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    SEED_IMAGE_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    STRENGTH_FIELD_NUMBER: _ClassVar[int]
     TARGET_SIZE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     cfg_scale: float
     crop_top_left: Point
     height: int
+    mask_image: str
     model: str
     negative_crop_top_left: Point
     negative_original_size: Size
@@ -111,10 +115,12 @@ class GenerateRequest(_message.Message):
     request_id: str
     scheduler: str
     seed: int
+    seed_image: str
     steps: int
+    strength: float
     target_size: Size
     width: int
-    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ...) -> None: ...
 
 class GetInfoRequest(_message.Message):
     __slots__ = []
@@ -340,10 +346,11 @@ class Size(_message.Message):
     def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ...) -> None: ...
 
 class Summary(_message.Message):
-    __slots__ = ["base_seconds", "base_steps", "decoding_seconds", "refiner_seconds", "refiner_steps", "text_encoding_seconds", "total_seconds"]
+    __slots__ = ["base_seconds", "base_steps", "decoding_seconds", "image_encoding_seconds", "refiner_seconds", "refiner_steps", "text_encoding_seconds", "total_seconds"]
     BASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
     DECODING_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_ENCODING_SECONDS_FIELD_NUMBER: _ClassVar[int]
     REFINER_SECONDS_FIELD_NUMBER: _ClassVar[int]
     REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
     TEXT_ENCODING_SECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -351,11 +358,38 @@ class Summary(_message.Message):
     base_seconds: float
     base_steps: int
     decoding_seconds: float
+    image_encoding_seconds: float
     refiner_seconds: float
     refiner_steps: int
     text_encoding_seconds: float
     total_seconds: float
-    def __init__(self, base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., text_encoding_seconds: _Optional[float] = ..., base_seconds: _Optional[float] = ..., refiner_seconds: _Optional[float] = ..., decoding_seconds: _Optional[float] = ..., total_seconds: _Optional[float] = ...) -> None: ...
+    def __init__(self, base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., text_encoding_seconds: _Optional[float] = ..., base_seconds: _Optional[float] = ..., refiner_seconds: _Optional[float] = ..., decoding_seconds: _Optional[float] = ..., total_seconds: _Optional[float] = ..., image_encoding_seconds: _Optional[float] = ...) -> None: ...
+
+class UploadImageRequest(_message.Message):
+    __slots__ = ["data", "offset", "sha256", "total"]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    data: bytes
+    offset: int
+    sha256: bytes
+    total: int
+    def __init__(self, data: _Optional[bytes] = ..., offset: _Optional[int] = ..., total: _Optional[int] = ..., sha256: _Optional[bytes] = ...) -> None: ...
+
+class UploadedImage(_message.Message):
+    __slots__ = ["complete", "height", "received", "sha256", "width"]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    complete: bool
+    height: int
+    received: int
+    sha256: str
+    width: int
+    def __init__(self, sha256: _Optional[str] = ..., received: _Optional[int] = ..., complete: bool = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
 
 class Phase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []
