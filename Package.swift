@@ -106,7 +106,7 @@ let package = Package(
         tests("WireTests", ["Wire", "CProtobufC", "CRefineryProto", "Generation", "TestSupport"]),
         tests("TransportTests", ["Transport", "Locking", "TestSupport"]),
         tests("ClientTests", ["Client", "Transport", "Wire", "Generation"]),
-        tests("JobsTests", ["Jobs", "Generation", "Metrics", "TestSupport"]),
+        tests("JobsTests", ["Jobs", "Generation", "Metrics", "PNGEncoding", "TestSupport"]),
         tests(
             "EndToEndTests",
             [

@@ -63,6 +63,32 @@ public final class RefineryClient: Sendable {
         }
     }
 
+    /// Sends a PNG file to the server, for requests to name: in pieces, going on from where an earlier
+    /// attempt ended.
+    ///
+    /// - Returns: what to name it by, in `GenerationRequest/seedImage` and `maskImage`.
+    /// - Throws: `GenerationError` for a file that the server does not take, ``ClientError``.
+    public func upload(picture file: [UInt8]) async throws -> String {
+        let sha256 = SHA256.digest(of: file)
+        var offset = 0
+        // A server that asks for the same piece again and again shall not be obeyed for ever.
+        for _ in 0..<2 * (file.count / Self.pieceByteCount + 1) {
+            let end = min(offset + Self.pieceByteCount, file.count)
+            let piece = PicturePiece(
+                data: Array(file[offset..<end]), offset: offset, total: file.count, sha256: sha256)
+            let receipt = try await reply(to: .uploadImage(piece)) {
+                if case .uploaded(let receipt) = $0 { receipt } else { nil }
+            }
+            if receipt.isComplete { return receipt.name }
+            guard (0..<file.count).contains(receipt.received) else { break }
+            offset = receipt.received
+        }
+        throw ClientError.connectionLost("\(address) does not take in the picture")
+    }
+
+    /// Of one piece; with its envelope it must stay below the server's 1 MiB.
+    private static let pieceByteCount = 512 << 10
+
     /// Sends `payload` there and back.
     public func ping(_ payload: [UInt8] = []) async throws -> [UInt8] {
         try await reply(to: .ping(payload)) {

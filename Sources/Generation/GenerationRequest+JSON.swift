@@ -25,6 +25,9 @@ extension GenerationRequest {
         guidanceRescale = job.guidanceRescale
         eta = job.eta
         handoffHistory = job.handoffHistory.rawValue
+        seedImage = job.imageInput?.seedImageName
+        maskImage = job.imageInput?.maskImageName
+        strength = job.imageInput?.strength
         guard let asked = job.refiner else { return }
         var refiner = Refiner()
         refiner.model = asked.model
@@ -64,7 +67,7 @@ extension Parameter {
         case .prompt(let field, _):
             // An empty text is not an absent one.
             request[keyPath: field].map { JSONText($0.isEmpty ? Self.blankPrompt : $0) }
-        case .name(let field, _), .choice(let field, _):
+        case .name(let field, _), .choice(let field, _), .picture(let field):
             request[keyPath: field].map { JSONText($0) }
         case .integer(let field, _), .side(let field):
             request[keyPath: field].map { JSONText($0) }

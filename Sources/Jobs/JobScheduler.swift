@@ -32,6 +32,8 @@ public final class JobScheduler: Sendable {
 
     public let configuration: Configuration
     public let metrics: ServerMetrics
+    /// The pictures that requests may name.
+    public let pictures: PictureStore
     let generator: any ImageGenerator
     let clock: JobClock
     private let table: Protected<JobTable>
@@ -47,6 +49,7 @@ public final class JobScheduler: Sendable {
         self.generator = generator
         self.configuration = configuration
         self.metrics = metrics
+        pictures = PictureStore(limits: .init(generation: configuration.limits))
         self.clock = clock
         table = Protected(
             JobTable(
@@ -78,7 +81,8 @@ public final class JobScheduler: Sendable {
         do throws(GenerationError) {
             if let deadline, deadline <= .zero { throw .deadlineExceeded }
             let job = try GenerationJob(
-                request, models: generator.models, limits: configuration.limits)
+                request, models: generator.models, limits: configuration.limits,
+                pictures: pictures.picture(named:))
             let scheduled = ScheduledJob(
                 job, plan: try generator.plan(job), deadline: deadline.map { clock.now() + $0 },
                 observer: observer)

@@ -5,10 +5,10 @@ internal import Wire
 
 /// The calls that have one reply and need no waiting.
 extension ServerCore {
-    /// Nil for a streaming call.
+    /// Nil for a call that takes more than that.
     func reply(to request: CallRequest) throws(GenerationError) -> CallReply? {
         switch request {
-        case .generate: nil
+        case .generate, .uploadImage: nil
         case .listModels: .models(generator.models)
         case .getInfo: .info(info)
         case .getStats: .stats(stats)

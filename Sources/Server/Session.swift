@@ -68,11 +68,31 @@ final class Session: ConnectionHandler {
                     throw GenerationError.serverStopping
                 }
                 calls[call.stream] = try GenerateCall(request, call, session: self)
+            } else if case .uploadImage(let piece) = call.request {
+                receive(piece, on: call.stream)
             } else if let reply = try server.reply(to: call.request) {
                 write(wire.send(reply, on: call.stream))
             }
         } catch {
             write(wire.fail(call.stream, with: error))
+        }
+    }
+
+    /// A whole file is decoded elsewhere, and its reply comes later.
+    private func receive(_ piece: PicturePiece, on stream: StreamID) {
+        let loop = server.loop
+        let bound = LoopBound(self, to: loop)
+        server.jobs.pictures.receive(piece) { result in
+            loop.submit { bound.value.answer(stream, with: result) }
+        }
+    }
+
+    private func answer(
+        _ stream: StreamID, with result: Result<PictureReceipt, GenerationError>
+    ) {
+        switch result {
+        case .success(let receipt): write(wire.send(.uploaded(receipt), on: stream))
+        case .failure(let error): write(wire.fail(stream, with: error))
         }
     }
 

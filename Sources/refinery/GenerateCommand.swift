@@ -12,6 +12,7 @@ struct GenerateCommand: AsyncParsableCommand {
               refinery generate "a lighthouse at dawn" --seed 7
               refinery generate "a lighthouse at dawn" --steps 40 \\
                 --model base --refiner refiner --refiner-start-percentage 80
+              refinery generate "the same, painted" --seed-image picture.png --strength 0.5
               refinery generate --request tasks.json --server 127.0.0.1:7420 --json
             """)
 
@@ -58,7 +59,7 @@ struct GenerateCommand: AsyncParsableCommand {
         }
         let work = Task {
             var run = run
-            try await run.make(reading.requests)
+            try await run.make(request.addPictures(to: reading.requests, at: pictures))
         }
         let cancel: @Sendable () -> Void = { work.cancel() }
         try await Interruption.handled(by: cancel) {

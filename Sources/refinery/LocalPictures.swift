@@ -34,6 +34,8 @@ struct LocalPictures: PictureSource {
         return events
     }
 
+    func add(picture file: [UInt8]) throws -> String { try scheduler.pictures.add(file) }
+
     func models() -> [ModelDescription] { engine.models }
 
     /// - Throws: ``FileError`` when the trace cannot be written.

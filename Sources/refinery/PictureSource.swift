@@ -9,6 +9,11 @@ protocol PictureSource: Sendable {
     /// is out of reach, the stream throws `ClientError`.
     func events(of request: GenerationRequest) async throws -> AsyncThrowingStream<Event, any Error>
 
+    /// Takes a PNG file for requests to name.
+    ///
+    /// - Returns: its name, for `seedImage` and `maskImage`.
+    func add(picture file: [UInt8]) async throws -> String
+
     /// In the order to show them.
     func models() async throws -> [ModelDescription]
 

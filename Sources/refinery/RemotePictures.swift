@@ -14,6 +14,10 @@ struct RemotePictures: PictureSource {
         client.generate(request)
     }
 
+    func add(picture file: [UInt8]) async throws -> String {
+        try await client.upload(picture: file)
+    }
+
     func models() async throws -> [ModelDescription] { try await client.models() }
 
     func close() { client.close() }

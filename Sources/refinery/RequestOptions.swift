@@ -71,6 +71,20 @@ struct RequestOptions: ParsableArguments {
     @Option(help: "KEEP or RESET: what a multistep scheduler remembers at the handoff.")
     var handoffHistory: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A PNG file to start from; gives the size. With a refiner as --model that finishes it.",
+            valueName: "file"))
+    var seedImage: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A PNG file of the same size: white is made anew, black stays.", valueName: "file"))
+    var maskImage: String?
+
+    @Option(help: "How much of the schedule is run on --seed-image, 0 to 1; 0.8 unless given.")
+    var strength: Double?
+
     func validate() throws {
         let sources = [prompt, request, like].compactMap { $0 }
         guard sources.count == 1 else {
@@ -114,6 +128,28 @@ struct RequestOptions: ParsableArguments {
         return try PictureRecord(record).request
     }
 
+    /// Hands the picture files to where the pictures are made, and names them in the requests; with
+    /// --request and --like these are the files that the requests already name.
+    func addPictures(
+        to requests: [GenerationRequest], at source: any PictureSource
+    ) async throws -> [GenerationRequest] {
+        var requests = requests
+        for (path, field) in [
+            (seedImage, \GenerationRequest.seedImage), (maskImage, \GenerationRequest.maskImage),
+        ] {
+            guard let path else { continue }
+            let file: [UInt8]
+            do {
+                file = try Files.read(path)
+            } catch {
+                throw UsageError("\(error)")
+            }
+            let name = try await source.add(picture: file)
+            for index in requests.indices { requests[index][keyPath: field] = name }
+        }
+        return requests
+    }
+
     private var requestFromFlags: GenerationRequest {
         var request = GenerationRequest()
         request.positivePrompt = prompt
@@ -131,6 +167,7 @@ struct RequestOptions: ParsableArguments {
         request.guidanceRescale = guidanceRescale
         request.eta = eta
         request.handoffHistory = handoffHistory
+        request.strength = strength
         if refiner != nil || refinerStartStep != nil || refinerStartPercentage != nil {
             var handoff = GenerationRequest.Refiner()
             handoff.model = refiner

@@ -17,6 +17,7 @@ import Testing
             }
         }
 
+        func add(picture file: [UInt8]) -> String { "" }
         func models() -> [ModelDescription] { [] }
         func close() {}
     }

@@ -91,7 +91,7 @@ struct ConnectionTests {
 
     @Test(
         "a frame over the limit is thrown away as it arrives and refused",
-        arguments: [64 << 10 + 1, 4 << 20, 4 << 20 + 1])
+        arguments: [64 << 10 + 1, 1 << 20, 1 << 20 + 1, 4 << 20, 4 << 20 + 1])
     func oversized(byteCount: Int) async throws {
         try await RunningServer.with { server in
             var client = try server.client()

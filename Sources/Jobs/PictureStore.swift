@@ -1,0 +1,133 @@
+internal import Dispatch
+public import Generation
+internal import Locking
+internal import PNGEncoding
+
+/// Pictures that callers have sent, named by the SHA-256 of their files, in memory: decoded, since a
+/// file that does not decode is refused at once. Requests name them; when room is needed, the one
+/// not used for longest gives way. A job that has begun keeps its own.
+///
+/// Any thread may call, the event loop too: hashing and decoding a whole file happens elsewhere.
+public final class PictureStore: Sendable {
+    public struct Limits: Sendable {
+        /// The largest PNG file, in bytes.
+        public var fileByteMaximum = 16 << 20
+        /// Pixels and unfinished files together, in bytes; the pictures used least recently, then the
+        /// unfinished files touched least recently, give way.
+        public var byteMaximum = 256 << 20
+        public var pictureMaximum = 256
+        /// Files that are not whole yet; the one touched least recently gives way.
+        public var unfinishedMaximum = 16
+        /// Files that wait to be decoded, beyond `byteMaximum`; one more is refused with
+        /// RESOURCE_EXHAUSTED.
+        public var decodingMaximum = 8
+        /// Sizes that a job could not have are refused.
+        public var generation: GenerationLimits
+
+        public init(generation: GenerationLimits = GenerationLimits()) {
+            self.generation = generation
+        }
+    }
+
+    private let limits: Limits
+    private let decoder: PNGDecoder
+    private let shelf: Locked<PictureShelf>
+    private let worker = DispatchQueue(label: "pictures")
+
+    public init(limits: Limits = Limits()) {
+        self.limits = limits
+        decoder = PNGDecoder(
+            sideMaximum: limits.generation.sideMaximum,
+            pixelMaximum: limits.generation.pixelMaximum)
+        shelf = Locked(PictureShelf(limits: limits))
+    }
+
+    /// The picture of that name; using it keeps it.
+    public func picture(named name: String) -> Picture? {
+        shelf.withLock { $0.picture(named: name) }
+    }
+
+    /// Takes a whole file.
+    ///
+    /// - Returns: its name.
+    /// - Throws: INVALID_ARGUMENT for a file that is no sound PNG within the limits.
+    public func add(_ file: [UInt8]) throws(GenerationError) -> String {
+        let name = Self.name(ofDigest: SHA256.digest(of: file))
+        let picture = try decode(file)
+        shelf.withLock { $0.insert(picture, name: name) }
+        return name
+    }
+
+    /// Takes one piece of a file. Pieces may come on any connection; one that does not begin where the
+    /// last ended is not used, and the receipt says where to go on.
+    ///
+    /// - Parameter reply: called once: before this returns, or from another thread when the piece is the
+    ///   last. Errors: INVALID_ARGUMENT for a file or piece that is wrong in itself,
+    ///   RESOURCE_EXHAUSTED when too many files wait to be decoded.
+    public func receive(
+        _ piece: PicturePiece,
+        reply: @escaping @Sendable (Result<PictureReceipt, GenerationError>) -> Void
+    ) {
+        do throws(GenerationError) {
+            let outcome = try shelf.withLock { shelf throws(GenerationError) in
+                try shelf.receive(piece) { beginning throws(GenerationError) in
+                    try checkBeginning(beginning)
+                }
+            }
+            switch outcome {
+            case .receipt(let receipt): reply(.success(receipt))
+            case .whole(let file, let name):
+                worker.async { [self] in reply(finish(file, name: name)) }
+            }
+        } catch {
+            reply(.failure(error))
+        }
+    }
+
+    private func finish(
+        _ file: [UInt8], name: String
+    ) -> Result<PictureReceipt, GenerationError> {
+        let result = Result { () throws(GenerationError) in
+            guard Self.name(ofDigest: SHA256.digest(of: file)) == name else {
+                throw .invalid(
+                    "sha256", code: "invalidSha256",
+                    "The file that arrived has another SHA-256 than \(name). Send it again, from the "
+                        + "start.")
+            }
+            return try decode(file)
+        }
+        return shelf.withLock { shelf in
+            shelf.endDecoding()
+            return result.map { picture in
+                shelf.insert(picture, name: name)
+                return PictureReceipt(name: name, received: file.count, size: picture.size)
+            }
+        }
+    }
+
+    private func decode(_ file: [UInt8]) throws(GenerationError) -> Picture {
+        do {
+            return try decoder.decode(file)
+        } catch {
+            throw Self.refusal(error)
+        }
+    }
+
+    /// Refuses what cannot become a picture before the rest of it has arrived.
+    private func checkBeginning(_ bytes: [UInt8]) throws(GenerationError) {
+        do throws(PNGDecodingError) {
+            _ = try decoder.size(ofFileBeginning: bytes)
+        } catch {
+            if case .truncated = error { return }
+            throw Self.refusal(error)
+        }
+    }
+
+    private static func refusal(_ error: PNGDecodingError) -> GenerationError {
+        .invalid("data", code: "invalidImage", "The picture cannot be taken: \(error).")
+    }
+
+    static func name(ofDigest digest: [UInt8]) -> String {
+        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
