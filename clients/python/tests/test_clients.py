@@ -5,6 +5,7 @@ Each test runs for both: a Face hides which one it is.
 
 from __future__ import annotations
 
+import hashlib
 import asyncio
 import contextlib
 import gc
@@ -262,6 +263,40 @@ def test_a_ping_that_comes_back_changed_is_an_error(face: Face) -> None:
         pytest.raises(ProtocolError, match="not what it was sent"),
     ):
         face.call(server.address, "ping", b"hello")
+
+
+def test_a_picture_goes_up_in_pieces_from_where_the_server_says(face: Face) -> None:
+    picture = bytes(range(256)) * 4096  # 1 MiB
+    here = len(picture) // 4
+    offsets = []
+
+    def script(peer: Peer) -> None:
+        for stream, received in ((1, here), (3, here + (512 << 10)), (5, len(picture))):
+            request = refinery_pb2.UploadImageRequest.FromString(peer.read_request().payload)
+            assert request.data == picture[request.offset :][: 512 << 10]
+            assert (request.total, request.sha256) == (
+                len(picture),
+                hashlib.sha256(picture).digest(),
+            )
+            offsets.append(request.offset)
+            answer = refinery_pb2.UploadedImage(
+                sha256="ab", received=received, complete=received == len(picture)
+            )
+            peer.send(reply(answer.SerializeToString(), stream=stream))
+
+    with FakeServer(script) as server:
+        assert face.call(server.address, "upload", picture) == "ab"
+    assert offsets == [0, here, here + (512 << 10)]
+
+
+def test_a_server_that_takes_nothing_in_is_given_up(face: Face) -> None:
+    def script(peer: Peer) -> None:
+        for stream in (1, 3):
+            peer.read_request()
+            peer.send(reply(stream=stream))
+
+    with FakeServer(script) as server, pytest.raises(ProtocolError, match="take in"):
+        face.call(server.address, "upload", b"picture")
 
 
 def test_info_and_stats_keep_every_field(face: Face) -> None:

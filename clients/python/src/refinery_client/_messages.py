@@ -3,6 +3,7 @@ requests are written and their answers read."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import fields
 from typing import Any
 
@@ -240,6 +241,34 @@ def _server_stats(data: bytes) -> ServerStats:
     )
 
 
+PIECE_BYTES = 512 << 10
+"""Of a picture, in one call; with its envelope it must stay below the server's 1 MiB."""
+
+
+def digest(picture: bytes) -> bytes:
+    return hashlib.sha256(picture).digest()
+
+
+def upload_request(picture: bytes, sha256: bytes, offset: int) -> bytes:
+    return refinery_pb2.UploadImageRequest(
+        data=picture[offset : offset + PIECE_BYTES],
+        offset=offset,
+        total=len(picture),
+        sha256=sha256,
+    ).SerializeToString()
+
+
+def upload_attempts(picture: bytes) -> range:
+    """Calls enough for any picture; a server that asks for the same piece for ever is not obeyed."""
+    return range(2 * (len(picture) // PIECE_BYTES + 1))
+
+
+def _uploaded(data: bytes) -> tuple[str | None, int]:
+    """The picture's name once it is complete, and the next piece's offset."""
+    reply = refinery_pb2.UploadedImage.FromString(data)
+    return (reply.sha256 if reply.complete else None), reply.received
+
+
 def ping_request(payload: bytes) -> bytes:
     return refinery_pb2.PingMessage(payload=payload).SerializeToString()
 
@@ -265,6 +294,9 @@ GENERATE: Method[Event] = Method(
     streams=True,
     decode=_event,
     completes=lambda event: isinstance(event, Image) and event.summary is not None,
+)
+UPLOAD_IMAGE = Method(
+    "refinery.v1.ImageGeneration", "UploadImage", streams=False, decode=_uploaded
 )
 LIST_MODELS = Method("refinery.v1.Models", "ListModels", streams=False, decode=_models)
 GET_INFO = Method("refinery.v1.Server", "GetInfo", streams=False, decode=_server_info)

@@ -96,6 +96,16 @@ class AsyncClient:
                     image = event
         return image  # there is one: a stream that ends without is an error
 
+    async def upload(self, picture: bytes) -> str:
+        """Sends a PNG file; returns its name for ``seed_image`` and ``mask_image``."""
+        sha256, offset = _messages.digest(picture), 0
+        for _ in _messages.upload_attempts(picture):
+            request = _messages.upload_request(picture, sha256, offset)
+            name, offset = await self._ask(_messages.UPLOAD_IMAGE, request)
+            if name is not None:
+                return name
+        raise protocol_error("the server does not take in the picture")
+
     async def ping(self, payload: bytes = b"") -> float:
         """Sends ``payload`` there and back; returns the seconds it took, connecting included."""
         start = time.monotonic()
