@@ -9,7 +9,9 @@ struct DiffusersFolder {
 
     /// Whether a folder is one.
     static func isPresent(at path: String) -> Bool {
-        FileManager.default.fileExists(atPath: path + "/unet/config.json")
+        ["/model_index.json", "/unet/config.json"].contains {
+            FileManager.default.fileExists(atPath: path + $0)
+        }
     }
 
     init(path: String) {

@@ -102,6 +102,7 @@ struct ModelLayoutTests {
                 (try remove("vae"), "it lacks the VAE;"),
                 (try remove("text_encoder"), "it lacks the CLIP-L text encoder;"),
                 (try remove(shard), "made/\(shard): cannot be read"),
+                (try remove("unet/config.json"), "made/unet/config.json: cannot be read"),
                 (
                     try remove("vae/diffusion_pytorch_model.safetensors"),
                     "made/vae: cannot be read: it holds neither"

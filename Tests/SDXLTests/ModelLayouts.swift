@@ -192,6 +192,8 @@ enum ModelLayouts {
         let all = try converted(tensors(file), to: type)
         let hasCLIPL = file.contains(prefix: "conditioner.embedders.0.transformer.")
         let heads = channels.map { $0 / 16 }
+        try FileManager.default.createDirectory(atPath: root, withIntermediateDirectories: true)
+        try Data("{}".utf8).write(to: URL(filePath: root).appending(path: "model_index.json"))
         try write(
             "unet", diffusersUNet(under("model.diffusion_model.", all)),
             configuration:
