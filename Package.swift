@@ -46,6 +46,7 @@ let package = Package(
                 .linkedLibrary(":libopenblas.a"), .linkedLibrary("m"), .linkedLibrary("pthread"),
             ]),
         .target(name: "CKernels", cSettings: optimised),
+        .target(name: "CMappedFiles", cSettings: optimised),
         .target(name: "CPNGShim", dependencies: ["CLibpng"], cSettings: optimised),
         .target(name: "CRefineryProto", dependencies: ["CProtobufC"]),
         .target(name: "CVocabulary", exclude: ["merges.txt"]),
@@ -58,7 +59,7 @@ let package = Package(
         module("Tokenization", ["CVocabulary"]),
         module("Diffusion"),
         module("Tensors", ["COpenBLAS", "CKernels"]),
-        module("Weights", ["Tensors"]),
+        module("Weights", ["Tensors", "CMappedFiles"]),
         module(
             "SDXL",
             [

@@ -4,7 +4,8 @@ public import Tensors
 ///
 /// Opening reads the header only. The file is taken for hostile: whatever it holds, the outcome is a
 /// usable file or a ``ModelFileError``. Immutable, so all threads may share it; the mapping lives
-/// until the file and every tensor from it are gone. Start reading at ``tensor(_:shape:)``.
+/// until the file and every tensor from it are gone. Start reading at ``tensor(_:shape:)``. Whoever
+/// computes with the tensors calls ``checkUnchanged()`` before trusting the outcome.
 public final class ModelFile: Sendable {
     /// The file's name without its folder, as errors show it.
     public let name: String
@@ -15,6 +16,8 @@ public final class ModelFile: Sendable {
     /// Of the whole file, or of all shards together.
     public let byteCount: Int
     private let places: [String: Place]
+    /// Each file by its name.
+    private let memories: [(name: String, memory: ModelMemory)]
 
     private struct Place {
         var entry: SafetensorsHeader.Entry
@@ -48,6 +51,7 @@ public final class ModelFile: Sendable {
         self.name = name
         metadata = header.metadata
         byteCount = memory.byteCount
+        memories = [(name, memory)]
         places = header.tensors.mapValues { Place(entry: $0, memory: memory) }
         tensorNames = header.tensors.keys.sorted()
     }
@@ -68,7 +72,16 @@ public final class ModelFile: Sendable {
         metadata = shards.first?.metadata ?? [:]
         byteCount = shards.reduce(0) { $0 + $1.byteCount }
         self.places = places
+        memories = shards.flatMap(\.memories)
         tensorNames = places.keys.sorted()
+    }
+
+    /// Checks that the tensors are still those of the file as it was opened. What was read from them
+    /// before a check that fails may be anything; no read ends the program. Asks the file system.
+    public func checkUnchanged() throws(ModelFileError) {
+        for (name, memory) in memories {
+            if let change = memory.change { throw ModelFileError(file: name, change) }
+        }
     }
 
     /// A tensor to compute with: F32, F16 or BF16.

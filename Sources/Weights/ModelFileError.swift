@@ -43,6 +43,10 @@ public struct ModelFileError: Error, Equatable, Sendable {
         /// Not a type that weights are computed with.
         case unsupportedElementType(ElementType)
         case badHints(String)
+        /// Bytes that were there when it was opened could not be read.
+        case damaged
+        /// Other bytes than were there when it was opened.
+        case changed
         /// A shape that does not fit the rest of its network, in words.
         case misfit(String)
     }
@@ -104,6 +108,12 @@ extension ModelFileError.Reason: CustomStringConvertible {
             "is \(type.rawValue); weights are F32, F16 or BF16. Convert the file to one of these"
         case .badHints(let what):
             "its sdxl_hints are wrong: \(excerpt(what))"
+        case .damaged:
+            "lost bytes while it was in use: it was cut short, or its disk failed. Put the whole "
+                + "file back, by renaming it into place"
+        case .changed:
+            "was written to while it was in use. Replace a model file by renaming another one over "
+                + "it"
         case .misfit(let what):
             what
         }

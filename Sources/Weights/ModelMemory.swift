@@ -1,16 +1,21 @@
-import Glibc
+internal import CMappedFiles
+internal import Glibc
 
 /// The bytes of a model file, for as long as someone holds this: mapped, lent or owned.
 ///
 /// Mapped pages are read when first touched and can be dropped by the system at any time, so a
-/// 7 GB model costs no memory of ours. A file that is cut short while mapped makes reading its lost
-/// pages a bus error: replace model files by renaming, never in place.
+/// 7 GB model costs no memory of ours. A file that is cut short while mapped reads as zeros where it
+/// was, and one that is written to gives whatever is there: see ``change``.
 final class ModelMemory: @unchecked Sendable {
     let start: UnsafeRawPointer
     let byteCount: Int
     private let origin: Origin
 
-    private enum Origin { case mapped, lent, owned }
+    private enum Origin {
+        /// With its number in the table of mappings whose lost pages read as zeros.
+        case mapped(path: String, FileStamp, watch: Int32)
+        case lent, owned
+    }
 
     private init(_ start: UnsafeRawPointer, byteCount: Int, _ origin: Origin) {
         self.start = start
@@ -20,13 +25,24 @@ final class ModelMemory: @unchecked Sendable {
 
     deinit {
         switch origin {
-        case .mapped: munmap(UnsafeMutableRawPointer(mutating: start), byteCount)
+        case .mapped(_, _, let watch):
+            refinery_mapping_forget(watch)
+            munmap(UnsafeMutableRawPointer(mutating: start), byteCount)
         case .owned: start.deallocate()
         case .lent: break
         }
     }
 
     var bytes: UnsafeRawBufferPointer { UnsafeRawBufferPointer(start: start, count: byteCount) }
+
+    /// What befell the bytes since they were mapped; nil as long as they are the same. Asks the file
+    /// system. Another file in the place of this one, or none, is no change: these bytes stay.
+    var change: ModelFileError.Reason? {
+        guard case .mapped(let path, let stamp, let watch) = origin else { return nil }
+        if refinery_mapping_is_damaged(watch) { return .damaged }
+        guard let now = FileStamp(path: path), now.isSameFile(as: stamp) else { return nil }
+        return now.hasSameContents(as: stamp) ? nil : .changed
+    }
 
     /// Bytes that live as long as the program.
     static func lent(_ start: UnsafeRawPointer, byteCount: Int) -> ModelMemory {
@@ -59,7 +75,10 @@ final class ModelMemory: @unchecked Sendable {
         guard let address = mmap(nil, byteCount, PROT_READ, MAP_PRIVATE, descriptor, 0),
             address != MAP_FAILED
         else { throw unreadable(name) }
-        return ModelMemory(address, byteCount: byteCount, .mapped)
+        let watch = refinery_mapping_watch(address, byteCount)
+        return ModelMemory(
+            address, byteCount: byteCount,
+            .mapped(path: path, FileStamp(status), watch: watch))
     }
 
     private static func unreadable(_ name: String) -> ModelFileError {

@@ -14,7 +14,7 @@ struct TidyTests {
         "Metrics": ["Locking"],
         "Tokenization": ["CVocabulary"],
         "Tensors": ["COpenBLAS", "CKernels"],
-        "Weights": ["Tensors"],
+        "Weights": ["Tensors", "CMappedFiles"],
         "SDXL": [
             "Generation", "Tokenization", "Diffusion", "Tensors", "Weights", "Locking",
             "CEmbeddedModels",
