@@ -4,6 +4,9 @@ public protocol ImageGenerator: Sendable {
     /// In the order to show them.
     var models: [ModelDescription] { get }
 
+    /// The id of the model for requests that name none; empty for the first base model.
+    var defaultModel: String { get }
+
     /// Resolves the job against its models: schedule, handoff, advice. Touches no file and computes
     /// no tensor, so it may be called on the event loop.
     func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan
@@ -11,6 +14,10 @@ public protocol ImageGenerator: Sendable {
     /// The work itself, to be advanced by one compute lane at a time.
     func makeRun(_ job: GenerationJob, plan: GenerationPlan) throws(GenerationError)
         -> any GenerationRun
+}
+
+extension ImageGenerator {
+    public var defaultModel: String { "" }
 }
 
 /// One job's computation: a value the caller advances, so progress and cancelling need no callbacks.

@@ -14,6 +14,8 @@ struct Expert: Sendable {
     let encoder: VAEEncoder?
     /// See ``Fingerprint``.
     let digest: String
+    /// Whose tensors it computes with.
+    let files: [ModelFile]
 
     /// Of the shorter text encoder.
     var textLayerCount: Int {
@@ -37,6 +39,7 @@ struct Expert: Sendable {
         encoder = try Self.encoder(parts)
         digest =
             Fingerprint.digest(of: model) + (vae.map { "+" + Fingerprint.digest(of: $0) } ?? "")
+        files = model.files + (vae?.files ?? [])
         try checkContext(model, width: clipL.width + openCLIP.width)
     }
 
@@ -55,6 +58,7 @@ struct Expert: Sendable {
             encoder = nil
         }
         digest = Fingerprint.digest(of: model)
+        files = model.files
         try checkContext(model, width: openCLIP.width)
     }
 

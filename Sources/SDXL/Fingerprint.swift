@@ -14,6 +14,11 @@ enum Fingerprint {
             .joined(separator: " ")
     }
 
+    /// Whether a model is among those of a fingerprint.
+    static func text(_ text: String, covers digest: String) -> Bool {
+        text.split(separator: " ").contains { $0 == digest }
+    }
+
     /// A digest of what a model's files hold: every tensor's name, type and shape, and a sample of
     /// every eighth one's bytes. Reading 13 GB at each start would take half a minute; two different
     /// checkpoints differ in every tensor.

@@ -1,14 +1,13 @@
 internal import CEmbeddedModels
-internal import FoundationEssentials
 public import Generation
 internal import Weights
 
 /// The models there are: every `.safetensors` file and every folder in diffusers' layout of the models
 /// directory, in the order of their names, then the built-in SDXL base and refiner.
 ///
-/// Of each file the header is read and the rest mapped. Immutable: files that appear later are not
-/// seen. A file that cannot be used is listed with its problem, so that a request for it is told
-/// why, and never gets another model's picture.
+/// Of each file the header is read and the rest mapped. Immutable: what happens in the directory later
+/// is in the next catalog, ``refreshed()``. A file that cannot be used is listed with its problem, so
+/// that a request for it is told why, and never gets another model's picture.
 public struct ModelCatalog: Sendable {
     /// In the order to show them.
     public let models: [ModelDescription]
@@ -16,26 +15,50 @@ public struct ModelCatalog: Sendable {
     /// alias, else its first base by name, else the built-in one.
     public let defaultBaseID: String
     private let stored: [String: StoredModel]
+    private let directory: ModelDirectory?
+    private let entries: [Entry]
 
     public static let builtInBaseID = "tiny-base"
     public static let builtInRefinerID = "tiny-refiner"
 
     /// - Parameter directory: the models directory; nil for the built-in models alone.
     public init(directory: String? = nil) throws(ModelCatalogError) {
-        var entries = try directory.map(Self.entries) ?? []
+        try self.init(directory.map { try ModelDirectory(path: $0) }, reusing: nil)
+    }
+
+    /// What there is now; nil if it is the same. Files that stayed as they were are not opened again, and
+    /// whoever computes with one that did not keeps what is mapped.
+    public func refreshed() throws(ModelCatalogError) -> ModelCatalog? {
+        guard let directory else { return nil }
+        let now = try ModelDirectory(path: directory.path)
+        guard now != directory || !entries.allSatisfy(\.isSound) else { return nil }
+        return try ModelCatalog(now, reusing: self)
+    }
+
+    private init(
+        _ directory: ModelDirectory?, reusing old: ModelCatalog?
+    ) throws(ModelCatalogError) {
+        let known = Dictionary(
+            uniqueKeysWithValues: (old?.entries ?? []).compactMap { entry in
+                entry.isSound ? entry.place.map { ($0, entry) } : nil
+            })
+        var entries = (directory?.places ?? []).map { known[$0] ?? Entry($0) }
         // A file may take the place of a built-in model by its name.
         let names = Set(entries.map(\.id))
         entries += Self.builtIn.filter { !names.contains($0.id) }
 
         let ids = Set(entries.map(\.id))
         var aliases = try ModelAliases.resolve(
-            ids: ids, chosen: try directory.map(ModelAliases.read) ?? [:])
+            ids: ids, chosen: try directory.map { try ModelAliases.read(directory: $0.path) } ?? [:]
+        )
         for (names, id) in [
             (ModelAliases.base, Self.builtInBaseID), (ModelAliases.refiner, Self.builtInRefinerID),
         ] where ids.contains(id) {
             for name in names where aliases[name] == nil { aliases[name] = id }
         }
 
+        self.directory = directory
+        self.entries = entries
         models = entries.map { entry in
             let own = aliases.filter { $0.value == entry.id }.keys.sorted()
             return ModelDescription(entry, aliases: own)
@@ -59,43 +82,19 @@ public struct ModelCatalog: Sendable {
     }
 }
 
-// MARK: - Finding them
+// MARK: - Opening them
 
 extension ModelCatalog {
     fileprivate struct Entry {
         var id: String
+        /// Nil for a built-in model.
+        var place: ModelDirectory.Place?
         var model: Result<StoredModel, ModelFileError>
-    }
 
-    private static let suffix = ".safetensors"
-
-    private static func entries(directory: String) throws(ModelCatalogError) -> [Entry] {
-        let names: [String]
-        do {
-            names = try FileManager.default.contentsOfDirectory(atPath: directory)
-        } catch {
-            throw ModelCatalogError(
-                "the models directory \"\(directory)\" cannot be read: give a folder that exists "
-                    + "and may be read, or none for the built-in models")
-        }
-        // A name that begins with a dot is hidden, often an unfinished download.
-        return names.filter { !$0.hasPrefix(".") }.sorted().compactMap { name in
-            let path = directory + "/" + name
-            if DiffusersFolder.isPresent(at: path) {
-                // A file beside it of the same name keeps that name.
-                let id = names.contains(name + suffix) ? name + " (folder)" : name
-                return Entry(
-                    id: id,
-                    model: Result { () throws(ModelFileError) in
-                        try StoredModel(DiffusersFolder(path: path), name: name)
-                    })
-            }
-            guard name.hasSuffix(suffix) else { return nil }
-            return Entry(
-                id: String(name.dropLast(suffix.count)),
-                model: Result { () throws(ModelFileError) in
-                    try StoredModel(ModelFile(path: path))
-                })
+        /// Whether opening it again would give the same, as far as its mappings know.
+        var isSound: Bool {
+            guard let model = try? model.get() else { return true }
+            return (try? model.checkUnchanged()) != nil
         }
     }
 
@@ -117,6 +116,18 @@ extension ModelCatalog {
             entry(builtInRefinerID) { refinery_embedded_refiner(&$0) },
         ]
     }()
+}
+
+extension ModelCatalog.Entry {
+    init(_ place: ModelDirectory.Place) {
+        id = place.id
+        self.place = place
+        model = Result { () throws(ModelFileError) in
+            place.isFolder
+                ? try StoredModel(DiffusersFolder(path: place.path), name: place.name)
+                : try StoredModel(ModelFile(path: place.path))
+        }
+    }
 }
 
 // MARK: - Describing them

@@ -1,5 +1,6 @@
 internal import Diffusion
 public import Generation
+internal import Locking
 public import Tensors
 internal import Tokenization
 internal import Weights
@@ -8,8 +9,10 @@ internal import Weights
 /// a job will do, `SDXLRun` does it, `Denoiser` is one image's way down the schedule, `UNet` and
 /// `VAEDecoder` are the networks.
 public final class SDXLGenerator: ImageGenerator {
-    public let models: [ModelDescription]
-    private let experts: [String: Expert]
+    private let current: Locked<LoadedModels>
+    /// Held by the one thread that looks for changes.
+    private let refreshing = Locked(())
+    private let vae: StoredModel?
     private let pool: ComputePool
     private let trace: TraceRecorder?
 
@@ -27,23 +30,29 @@ public final class SDXLGenerator: ImageGenerator {
     ) throws(ComputeError) {
         pool = try ComputePool(lanes: lanes, threads: threads)
         self.trace = trace
-        var experts: [String: Expert] = [:]
-        var models = catalog.models
-        for index in models.indices {
-            guard let model = catalog.stored(models[index].id) else { continue }
-            do {
-                switch models[index].role {
-                case .base: experts[models[index].id] = try Expert(base: model, vae: vae)
-                case .refiner: experts[models[index].id] = try Expert(refiner: model)
-                case .unusable: break
-                }
-            } catch {
-                models[index].role = .unusable
-                models[index].problem = "\(error)"
-            }
+        self.vae = vae
+        current = Locked(LoadedModels(catalog, vae: vae, reusing: nil))
+    }
+
+    public var models: [ModelDescription] { current.withLock { $0.models } }
+
+    public var defaultModel: String { current.withLock { $0.catalog.defaultBaseID } }
+
+    /// Looks what became of the models' files. Jobs under way keep theirs. Touches files: not for the
+    /// event loop.
+    ///
+    /// - Returns: the models that are new or other than they were, and the ids of those that are gone.
+    /// - Throws: when the directory as a whole cannot be used; all stays as it was.
+    @discardableResult
+    public func refresh() throws(ModelCatalogError) -> ModelChanges {
+        try refreshing.withLock { _ throws(ModelCatalogError) in
+            let old = current.withLock { $0 }
+            guard let catalog = try old.catalog.refreshed() else { return ModelChanges() }
+            let new = LoadedModels(catalog, vae: vae, reusing: old)
+            // `old` goes, and unmaps its files, after the lock.
+            current.withLock { $0 = new }
+            return ModelChanges(from: old.models, to: new.models)
         }
-        self.experts = experts
-        self.models = models
     }
 
     public func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan {
@@ -95,13 +104,24 @@ public final class SDXLGenerator: ImageGenerator {
             } else {
                 first.isRefiner ? first : nil
             }
+        for (expert, id) in [(first, job.model), (second ?? first, plan.refinerModel ?? job.model)]
+        where !Fingerprint.text(plan.fingerprint, covers: expert.digest) {
+            throw GenerationError(
+                .failedPrecondition, code: "modelChanged",
+                "The file of \"\(id)\" was replaced after the job was accepted. Send the request "
+                    + "again.", retryable: true)
+        }
         let seeds = job.seeds
         return SDXLRun(
             plan: plan, base: first.isRefiner ? nil : (first, ExpertPrompt(base: job)),
             refiner: second.map { ($0, ExpertPrompt(refiner: job.refiner, of: job)) },
             imageInput: job.imageInput, algorithm: scheduler.algorithm, schedule: schedule,
             eta: job.eta, resetsHistoryAtHandoff: job.handoffHistory == .reset,
-            noise: { TorchGenerator(seed: seeds[$0]) }, pool: pool, trace: trace)
+            noise: { TorchGenerator(seed: seeds[$0]) }, pool: pool, trace: trace,
+            filesChanged: { [self] in
+                // What is wrong with the directory as a whole is for those who watch it.
+                _ = try? refresh()
+            })
     }
 
     /// What the files must have beyond the networks.
@@ -133,7 +153,7 @@ public final class SDXLGenerator: ImageGenerator {
     }
 
     private func expert(_ id: String, field: String) throws(GenerationError) -> Expert {
-        guard let expert = experts[id] else {
+        guard let expert = current.withLock({ $0.experts[id] }) else {
             throw GenerationError(
                 .notFound, code: "modelNotFound", "there is no usable model \"\(id)\"",
                 fields: [field])

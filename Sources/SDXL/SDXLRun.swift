@@ -25,6 +25,7 @@ final class SDXLRun: GenerationRun {
     private let noise: (_ image: Int) -> any NoiseSource
     private let pool: ComputePool
     private let trace: TraceRecorder?
+    private let filesChanged: () -> Void
 
     private var stage = Stage.encodeTexts
     private var baseEncoding: PromptEncoding?
@@ -40,12 +41,13 @@ final class SDXLRun: GenerationRun {
     ///   - resetsHistoryAtHandoff: whether a multistep sampler forgets the base's predictions, as two
     ///     diffusers pipelines do, or goes on with them.
     ///   - noise: each image's own stream, in torch's order of draws.
+    ///   - filesChanged: called when a model file is found to be another than was opened.
     init(
         plan: GenerationPlan, base: (Expert, ExpertPrompt)?, refiner: (Expert, ExpertPrompt)?,
         imageInput: GenerationJob.ImageInput? = nil, algorithm: SamplerAlgorithm,
         schedule: Schedule, eta: Double? = nil, resetsHistoryAtHandoff: Bool = false,
         noise: @escaping (_ image: Int) -> any NoiseSource, pool: ComputePool,
-        trace: TraceRecorder?
+        trace: TraceRecorder?, filesChanged: @escaping () -> Void = {}
     ) {
         precondition(base != nil || refiner != nil, "a run has an expert")
         self.plan = plan
@@ -59,6 +61,7 @@ final class SDXLRun: GenerationRun {
         self.noise = noise
         self.pool = pool
         self.trace = trace
+        self.filesChanged = filesChanged
     }
 
     /// Of the executed steps.
@@ -78,6 +81,28 @@ final class SDXLRun: GenerationRun {
     }
 
     func advance() throws(GenerationError) -> GenerationUpdate {
+        let update = Result { () throws(GenerationError) in try advanceUnchecked() }
+        // Weights that were lost explain whatever else went wrong.
+        try checkFiles()
+        return try update.get()
+    }
+
+    /// Nothing leaves this run that was computed with other bytes than were opened.
+    private func checkFiles() throws(GenerationError) {
+        do {
+            for file in [base, refiner].flatMap({ $0?.0.files ?? [] }) {
+                try file.checkUnchanged()
+            }
+        } catch {
+            filesChanged()
+            throw GenerationError(
+                .dataLoss, code: "modelChanged",
+                "The picture cannot be finished: the model file \(error). Send the request again "
+                    + "once the file is in order.", retryable: true)
+        }
+    }
+
+    private func advanceUnchecked() throws(GenerationError) -> GenerationUpdate {
         try pool.withCompute { compute throws(GenerationError) in
             switch stage {
             case .encodeTexts:

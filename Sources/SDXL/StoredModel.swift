@@ -78,6 +78,11 @@ extension StoredModel {
     /// Told from the file that holds the UNet; of a single file that is all of it.
     var architecture: ModelArchitecture { ModelArchitecture(unet.file) }
 
+    /// See ``ModelFile/checkUnchanged()``.
+    func checkUnchanged() throws(ModelFileError) {
+        for file in files { try file.checkUnchanged() }
+    }
+
     var isVAE: Bool { architecture == .vae && vae != nil }
 
     /// In words, what an expert needs and is not there.
