@@ -30,6 +30,9 @@ struct PictureRecordTests {
         $0.negativeOriginalSize = ImageSize(height: 7, width: 8)
         $0.negativeCropTopLeft = ImagePoint(top: 9, left: 10)
         $0.negativeTargetSize = ImageSize(height: 11, width: 12)
+        $0.seedImage = samplePicture
+        $0.maskImage = sampleMask
+        $0.strength = 0.6
         $0.clipSkip = 1
         $0.promptWeighting = "compel"
         $0.guidanceRescale = 0.7
@@ -40,12 +43,13 @@ struct PictureRecordTests {
     @Test func `what a record says makes the same job of the last image`() throws {
         var asked = Self.full
         asked.handoffHistory = GenerationJob.HandoffHistory.allCases.last?.rawValue
-        var job = try GenerationJob(asked, models: sampleModels)
+        var job = try GenerationJob(asked, models: sampleModels, pictures: samplePictures(640, 768))
         let request = GenerationRequest(repeating: job, seed: job.seeds[2])
         let text = Array(request.json.text.utf8)
         let read = try RequestReader.read(text)
         #expect(read.notices.isEmpty)
-        var again = try GenerationJob(read.requests[0], models: sampleModels)
+        var again = try GenerationJob(
+            read.requests[0], models: sampleModels, pictures: samplePictures(640, 768))
         #expect(again.seeds == [job.seeds[2]])
         again.requestID = job.requestID
         job.seeds = again.seeds
@@ -61,7 +65,7 @@ struct PictureRecordTests {
         ]
         var asked = Self.full
         asked.handoffHistory = GenerationJob.HandoffHistory.allCases.last?.rawValue
-        let job = try GenerationJob(asked, models: sampleModels)
+        let job = try GenerationJob(asked, models: sampleModels, pictures: samplePictures(640, 768))
         let text = GenerationRequest(repeating: job, seed: 1).json.text
         let key = name.split(separator: ".").last.map(String.init) ?? name
         let isRefiners = name.hasPrefix("refiner.")
