@@ -30,20 +30,21 @@ struct PictureRecordTests {
         $0.negativeOriginalSize = ImageSize(height: 7, width: 8)
         $0.negativeCropTopLeft = ImagePoint(top: 9, left: 10)
         $0.negativeTargetSize = ImageSize(height: 11, width: 12)
-        $0.seedImage = samplePicture
-        $0.maskImage = sampleMask
-        $0.strength = 0.6
         $0.clipSkip = 1
         $0.promptWeighting = "compel"
         $0.guidanceRescale = 0.7
         $0.eta = 0.5
         $0.handoffHistory = "reset"
+        $0.seedImage = samplePicture
+        $0.maskImage = sampleMask
+        $0.strength = 0.6
     }
 
     @Test func `what a record says makes the same job of the last image`() throws {
         var asked = Self.full
         asked.handoffHistory = GenerationJob.HandoffHistory.allCases.last?.rawValue
-        var job = try GenerationJob(asked, models: sampleModels, pictures: samplePictures(640, 768))
+        var job = try GenerationJob(
+            asked, models: sampleModels, pictures: samplePictures(640, 768))
         let request = GenerationRequest(repeating: job, seed: job.seeds[2])
         let text = Array(request.json.text.utf8)
         let read = try RequestReader.read(text)
@@ -65,7 +66,8 @@ struct PictureRecordTests {
         ]
         var asked = Self.full
         asked.handoffHistory = GenerationJob.HandoffHistory.allCases.last?.rawValue
-        let job = try GenerationJob(asked, models: sampleModels, pictures: samplePictures(640, 768))
+        let job = try GenerationJob(
+            asked, models: sampleModels, pictures: samplePictures(640, 768))
         let text = GenerationRequest(repeating: job, seed: 1).json.text
         let key = name.split(separator: ".").last.map(String.init) ?? name
         let isRefiners = name.hasPrefix("refiner.")

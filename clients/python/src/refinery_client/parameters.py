@@ -68,6 +68,16 @@ class GenerateOptions(TypedDict, total=False):
     negative_original_size: Size | None
     negative_crop_top_left: Point | None
     negative_target_size: Size | None
+    clip_skip: int | None
+    """0 to 2: layers of the text encoders left out beyond SDXL's own choice."""
+    prompt_weighting: str | None
+    """"compel" or "sdEmbeds": how weights are written in the prompts; not at all when absent."""
+    guidance_rescale: float | None
+    """0 to 1: tames the contrast of high guidance."""
+    eta: float | None
+    """0 to 1, for DDIM and TCD; the scheduler's own when absent."""
+    handoff_history: int | None
+    """0: a multistep scheduler goes on with the base's predictions at the handoff; 1: it starts anew."""
     seed_image: str | None
     """A picture to start from: the SHA-256, in hex, of an uploaded PNG file."""
     mask_image: str | None
