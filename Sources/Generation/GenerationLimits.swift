@@ -1,6 +1,6 @@
 /// What a server grants a request beyond the contract's own ranges.
 public struct GenerationLimits: Equatable, Sendable {
-    /// Id or alias of the model of a request that names none; empty: the first usable base model.
+    /// Id or alias of the model of a request that names none; empty: the generator's default.
     public var defaultModel: String
     /// The largest width and the largest height, in pixels.
     public var sideMaximum: Int

@@ -1,11 +1,15 @@
-/// SHA-256 (FIPS 180-4, section 6.2), for the digests of latents and pictures in events.
-///
-/// A few megabytes a picture: no need for the processor's own instructions.
+/// SHA-256 (FIPS 180-4, section 6.2), for the digests of latents and pictures in events and of model
+/// files, which are read in the background: no need for the processor's own instructions.
 public struct SHA256: Sendable {
     private var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a,
         0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ]
+    /// Less than a block.
+    private var rest: [UInt8] = []
+    private var byteCount = 0
+
+    public init() {}
 
     /// The 32 bytes of the digest.
     public static func digest(of bytes: [UInt8]) -> [UInt8] {
@@ -15,25 +19,42 @@ public struct SHA256: Sendable {
     /// The 32 bytes of the digest.
     public static func digest(of bytes: UnsafeRawBufferPointer) -> [UInt8] {
         var hash = SHA256()
+        hash.update(bytes)
+        return hash.finish()
+    }
+
+    /// The next bytes of what is digested.
+    public mutating func update(_ bytes: UnsafeRawBufferPointer) {
+        byteCount += bytes.count
         var schedule = [UInt32](repeating: 0, count: 64)
-        let wholeBlocks = bytes.count / 64 * 64
-        for start in stride(from: 0, to: wholeBlocks, by: 64) {
-            hash.compress(UnsafeRawBufferPointer(rebasing: bytes[start..<start + 64]), &schedule)
+        var start = 0
+        if !rest.isEmpty {
+            start = min(64 - rest.count, bytes.count)
+            rest += bytes[..<start]
+            guard rest.count == 64 else { return }
+            let block = rest
+            rest = []
+            block.withUnsafeBytes { compress($0, &schedule) }
         }
-        // The rest, a one bit, zeros, and the length in bits in the last 8 bytes.
-        var tail = Array(bytes[wholeBlocks...])
-        tail.append(0x80)
-        while tail.count % 64 != 56 { tail.append(0) }
-        let bitCount = UInt64(bytes.count) * 8
-        for shift in stride(from: UInt64(56), through: 0, by: -8) {
-            tail.append(UInt8(truncatingIfNeeded: bitCount >> shift))
+        while bytes.count - start >= 64 {
+            compress(UnsafeRawBufferPointer(rebasing: bytes[start..<start + 64]), &schedule)
+            start += 64
         }
-        tail.withUnsafeBytes { tail in
-            for start in stride(from: 0, to: tail.count, by: 64) {
-                hash.compress(UnsafeRawBufferPointer(rebasing: tail[start..<start + 64]), &schedule)
+        rest += bytes[start...]
+    }
+
+    /// The 32 bytes of the digest. Nothing may follow.
+    public mutating func finish() -> [UInt8] {
+        // A one bit, zeros, and the length in bits in the last 8 bytes.
+        let bitCount = UInt64(byteCount) * 8
+        let zeroCount = (119 - byteCount % 64) % 64
+        let tail =
+            [0x80] + [UInt8](repeating: 0, count: zeroCount)
+            + stride(from: UInt64(56), through: 0, by: -8).map {
+                UInt8(truncatingIfNeeded: bitCount >> $0)
             }
-        }
-        return hash.state.flatMap { word in
+        tail.withUnsafeBytes { update($0) }
+        return state.flatMap { word in
             [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: word >> $0) }
         }
     }

@@ -80,8 +80,10 @@ public final class JobScheduler: Sendable {
     ) throws(GenerationError) -> JobHandle {
         do throws(GenerationError) {
             if let deadline, deadline <= .zero { throw .deadlineExceeded }
+            var limits = configuration.limits
+            if limits.defaultModel.isEmpty { limits.defaultModel = generator.defaultModel }
             let job = try GenerationJob(
-                request, models: generator.models, limits: configuration.limits,
+                request, models: generator.models, limits: limits,
                 pictures: pictures.picture(named:))
             let scheduled = ScheduledJob(
                 job, plan: try generator.plan(job), deadline: deadline.map { clock.now() + $0 },

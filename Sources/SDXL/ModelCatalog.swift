@@ -23,7 +23,7 @@ public struct ModelCatalog: Sendable {
 
     /// - Parameter directory: the models directory; nil for the built-in models alone.
     public init(directory: String? = nil) throws(ModelCatalogError) {
-        try self.init(directory.map { try ModelDirectory(path: $0) }, reusing: nil)
+        try self.init(directory.map(ModelDirectory.init(path:)), reusing: nil)
     }
 
     /// What there is now; nil if it is the same. Files that stayed as they were are not opened again, and
@@ -49,7 +49,7 @@ public struct ModelCatalog: Sendable {
 
         let ids = Set(entries.map(\.id))
         var aliases = try ModelAliases.resolve(
-            ids: ids, chosen: try directory.map { try ModelAliases.read(directory: $0.path) } ?? [:]
+            ids: ids, chosen: try (directory?.path).map(ModelAliases.read) ?? [:]
         )
         for (names, id) in [
             (ModelAliases.base, Self.builtInBaseID), (ModelAliases.refiner, Self.builtInRefinerID),

@@ -1,6 +1,7 @@
 internal import Diffusion
 internal import Generation
 internal import Tensors
+internal import Weights
 
 /// One job's computation: texts once, and the picture to start from if there is one; then for each
 /// image the base's steps, the refiner's on the same latents, and the decoding.

@@ -32,11 +32,12 @@ extension ServerCore {
     private var info: ServerInfo {
         let limits = jobs.configuration.limits
         let firstModel = generator.models.first { $0.role == .base }?.id ?? ""
+        let defaultModel = [limits.defaultModel, generator.defaultModel].first { !$0.isEmpty }
         return ServerInfo(
             version: configuration.version, blasCore: configuration.blasCore,
             blasGFLOPS: configuration.blasGFLOPS, lanes: jobs.configuration.laneCount,
             threadsPerLane: configuration.threadsPerLane,
-            defaultModel: limits.defaultModel.isEmpty ? firstModel : limits.defaultModel,
+            defaultModel: defaultModel ?? firstModel,
             requestByteLimit: configuration.wireLimits.requestByteCount,
             queueLimit: jobs.configuration.queueLimit, sideLimit: limits.sideMaximum,
             uptimeSeconds: uptime / .seconds(1))

@@ -5,7 +5,6 @@ import SDXL
 /// What computes in this process: the models and the threads.
 struct Engine {
     let generator: SDXLGenerator
-    let limits: GenerationLimits
     let threadsPerLane: Int
 
     /// Opens the models; reads no weights.
@@ -19,7 +18,6 @@ struct Engine {
             throw UsageError("\(error)")
         }
         threadsPerLane = options.threads ?? max(1, Self.coreCount / lanes)
-        limits = GenerationLimits(defaultModel: catalog.defaultBaseID)
         generator = try SDXLGenerator(
             catalog: catalog, lanes: lanes, threads: threadsPerLane, trace: trace)
     }

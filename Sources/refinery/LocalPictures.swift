@@ -15,8 +15,7 @@ struct LocalPictures: PictureSource {
         self.trace = trace.map { (TraceRecorder(), $0) }
         engine = try Engine(options, trace: self.trace?.recorder)
         scheduler = JobScheduler(
-            generator: engine.generator,
-            configuration: JobScheduler.Configuration(limits: engine.limits))
+            generator: engine.generator)
     }
 
     func events(of request: GenerationRequest) throws -> AsyncThrowingStream<Event, any Error> {

@@ -2,6 +2,7 @@ import ArgumentParser
 import Generation
 import Jobs
 import Logging
+import SDXL
 import Server
 import Tensors
 import Transport
@@ -58,7 +59,7 @@ struct ServeCommand: AsyncParsableCommand {
         for model in engine.models { log(model, to: logger) }
         let jobs = JobScheduler(
             generator: engine.generator,
-            configuration: JobScheduler.Configuration(laneCount: lanes, limits: engine.limits))
+            configuration: JobScheduler.Configuration(laneCount: lanes))
 
         var configuration = ServerConfiguration(version: Refinery.version)
         configuration.blasCore = Calibration.coreName
@@ -69,9 +70,21 @@ struct ServeCommand: AsyncParsableCommand {
         for address in try await server.start(listeningOn: addresses) {
             logger.info("listening on \(address)")
         }
+        let watcher = ModelWatcher(engine.generator) { report in
+            switch report {
+            case .success(let changes):
+                for model in changes.changed { log(model, to: logger) }
+                for id in changes.gone {
+                    logger.info("model \(Wording.printable(id)) is gone from the directory")
+                }
+            case .failure(let error):
+                logger.warning("the models stay as they were: \(Wording.printable("\(error)"))")
+            }
+        }
         logger.info("ready; lanes: \(lanes), threads in each: \(engine.threadsPerLane)")
 
         await ended()
+        watcher.stop()
         await server.stop()
         jobs.stop(drain: false)
         logger.info("stopped")

@@ -40,4 +40,17 @@ import Testing
         let hex = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         #expect(hex == digest)
     }
+
+    @Test func `pieces give the digest of the whole, wherever it is cut`() {
+        let bytes = (0..<200).map { UInt8($0) }
+        for first in 0...200 {
+            for second in [first, min(first + 1, 200), min(first + 64, 200), 200] {
+                var hash = SHA256()
+                for piece in [bytes[..<first], bytes[first..<second], bytes[second...]] {
+                    piece.withUnsafeBytes { hash.update($0) }
+                }
+                #expect(hash.finish() == SHA256.digest(of: bytes), "cut at \(first), \(second)")
+            }
+        }
+    }
 }
