@@ -32,14 +32,15 @@ struct TextEncoder: Sendable {
     /// - Parameters:
     ///   - prompts: ids of each prompt, all ``CLIPTokenizer/length`` long.
     ///   - skippedLayers: for each prompt, how many layers before the last but one its states are
-    ///     taken; less than the layers. The pooled output is not concerned.
+    ///     taken; less than the layers; nil for none. The pooled output is not concerned.
     ///   - hidden: positions that no token of the (one) prompt may attend to.
     /// - Returns: `states` [prompts, 77, width], the output of the last layer but one, or an earlier
     ///   one, without the final norm; `pooled` [prompts, pooled width], at the first end token.
     func encode(
-        _ prompts: [TokenizedPrompt], skippedLayers: [Int], hiding hidden: Range<Int>? = nil,
+        _ prompts: [TokenizedPrompt], skippedLayers: [Int]? = nil, hiding hidden: Range<Int>? = nil,
         _ compute: Compute
     ) -> (states: Activation, pooled: Activation?) {
+        let skippedLayers = skippedLayers ?? prompts.map { _ in 0 }
         precondition(prompts.count == skippedLayers.count)
         let length = CLIPTokenizer.length
         let result = compute.activation(

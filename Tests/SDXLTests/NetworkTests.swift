@@ -38,7 +38,7 @@ struct NetworkTests {
         let ids = try vectors.int32("\(name).ids")
         let end = try #require(ids.firstIndex(of: CLIPTokenizer.endOfText))
         let prompt = TokenizedPrompt(ids: ids, endIndex: end, truncatedCount: 0)
-        let (states, pooled) = encoder.encode([prompt], skippedLayers: [0], compute)
+        let (states, pooled) = encoder.encode([prompt], compute)
         try check(states, "\(name).hidden.\(encoder.layers.count - 1)")
         if let pooled {
             try check(pooled, "\(name).text_embeds")
