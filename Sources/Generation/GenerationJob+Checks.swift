@@ -66,6 +66,7 @@ extension GenerationJob {
         negativeTargetSize = request.negativeTargetSize
         clipSkip = request.clipSkip ?? 0
         promptWeighting = request.promptWeighting.flatMap(PromptWeighting.init)
+        embeddings = try catalogue.embeddings(request.embeddings)
         guidanceRescale = request.guidanceRescale ?? 0
         eta = request.eta
         handoffHistory = request.handoffHistory.flatMap(HandoffHistory.init) ?? .keep

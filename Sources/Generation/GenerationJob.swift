@@ -30,6 +30,8 @@ public struct GenerationJob: Equatable, Sendable {
     public var clipSkip: Int
     /// Nil: prompts are plain text, and what the text encoders do not hold is cut off.
     public var promptWeighting: PromptWeighting?
+    /// Each model once.
+    public var embeddings: [Embedding]
     /// 0...1.
     public var guidanceRescale: Double
     /// Nil is the scheduler's own.
@@ -61,6 +63,13 @@ public struct GenerationJob: Equatable, Sendable {
         public var negativePrompt: String?
         public var aestheticScore: Double
         public var negativeAestheticScore: Double
+    }
+
+    /// Learned vectors for a word, which is the model's id.
+    public struct Embedding: Equatable, Sendable {
+        public var model: String
+        /// The vectors are multiplied by it.
+        public var weight: Double
     }
 
     /// How weights are written in the prompts, and how they act: as in the libraries compel and

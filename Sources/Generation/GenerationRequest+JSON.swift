@@ -23,6 +23,7 @@ extension GenerationRequest {
         clipSkip = job.clipSkip
         promptWeighting = job.promptWeighting?.rawValue
         guidanceRescale = job.guidanceRescale
+        embeddings = job.embeddings.map { Embedding(model: $0.model, weight: $0.weight) }
         eta = job.eta
         handoffHistory = job.handoffHistory.rawValue
         seedImage = job.imageInput?.seedImageName
@@ -67,6 +68,16 @@ extension Parameter {
         case .prompt(let field, _):
             // An empty text is not an absent one.
             request[keyPath: field].map { JSONText($0.isEmpty ? Self.blankPrompt : $0) }
+        case .embeddings:
+            request.embeddings.isEmpty
+                ? nil
+                : .array(
+                    request.embeddings.map {
+                        .object([
+                            "model": $0.model.map { JSONText($0) },
+                            "weight": $0.weight.map { JSONText($0) },
+                        ])
+                    })
         case .name(let field, _), .choice(let field, _), .picture(let field):
             request[keyPath: field].map { JSONText($0) }
         case .integer(let field, _), .side(let field):

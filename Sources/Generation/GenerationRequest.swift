@@ -26,6 +26,7 @@ public struct GenerationRequest: Equatable, Sendable {
     /// A raw value of ``GenerationJob/PromptWeighting``, once checked; empty is none.
     public var promptWeighting: String?
     public var guidanceRescale: Double?
+    public var embeddings: [Embedding] = []
     public var eta: Double?
     /// A raw value of ``GenerationJob/HandoffHistory``, once checked.
     public var handoffHistory: String?
@@ -56,6 +57,21 @@ public struct GenerationRequest: Equatable, Sendable {
         public var negativeAestheticScore: Double?
 
         public init() {}
+    }
+}
+
+extension GenerationRequest {
+    /// A textual inversion: learned vectors for a word that the prompts may use.
+    public struct Embedding: Equatable, Sendable {
+        /// The model, whose id is the word.
+        public var model: String?
+        /// The vectors are multiplied by it; nil is 1.
+        public var weight: Double?
+
+        public init(model: String? = nil, weight: Double? = nil) {
+            self.model = model
+            self.weight = weight
+        }
     }
 }
 

@@ -108,11 +108,14 @@ public struct ModelDescription: Equatable, Sendable {
     /// ``architecture`` of the two experts that work together; any other is told to the caller only.
     public static let baseArchitecture = "SDXL base"
     public static let refinerArchitecture = "SDXL refiner"
+    public static let embeddingArchitecture = "SDXL textual inversion"
 
     public enum Role: Int32, Sendable {
         case unusable = 0
         case base = 1
         case refiner = 2
+        /// Learned vectors for a word of the prompts.
+        case embedding = 4
     }
 
     public init(

@@ -48,6 +48,7 @@ struct ModelCatalogue {
                     + "seedImage and no refiner, to finish that picture. "
                     + listing(.base),
                 fields: ["model"])
+        case .embedding: throw notWhole(model, field: "model")
         case .unusable: throw unusable(model, field: "model")
         }
     }
@@ -72,7 +73,7 @@ struct ModelCatalogue {
         return model
     }
 
-    private func find(
+    func find(
         _ name: String, field: String, role: ModelDescription.Role
     ) throws(GenerationError) -> ModelDescription {
         if let model = models.first(where: { $0.id == name }) { return model }
@@ -84,7 +85,7 @@ struct ModelCatalogue {
             "No model is called \(quoted(name)). \(suggestion)\(listing(role))", fields: [field])
     }
 
-    private func unusable(_ model: ModelDescription, field: String) -> GenerationError {
+    func unusable(_ model: ModelDescription, field: String) -> GenerationError {
         let problem = model.problem.isEmpty ? "" : ": \(model.problem)"
         return GenerationError(
             .failedPrecondition, code: "modelUnavailable",
@@ -94,8 +95,13 @@ struct ModelCatalogue {
     }
 
     /// What there is in a role, shortened, so that the message stays readable.
-    private func listing(_ role: ModelDescription.Role) -> String {
-        let kind = role == .refiner ? "Refiners" : "Base models"
+    func listing(_ role: ModelDescription.Role) -> String {
+        let kind =
+            switch role {
+            case .refiner: "Refiners"
+            case .embedding: "Embeddings"
+            case .base, .unusable: "Base models"
+            }
         let names = models.filter { $0.role == role }.map { quoted($0.id) }
         let more = names.count > 8 ? " and \(names.count - 8) more" : ""
         return names.isEmpty

@@ -48,6 +48,8 @@ extension Parameter {
             guard let point = request[keyPath: field] else { return }
             try check(point.top, range, part: ".top")
             try check(point.left, range, part: ".left")
+        case .embeddings(let count, let weight):
+            try check(request.embeddings, count: count, weight: weight)
         case .choice(let field, let choices):
             guard let text = request[keyPath: field].nonEmpty, !choices.contains(text) else {
                 return

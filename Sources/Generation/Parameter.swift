@@ -30,6 +30,8 @@ public struct Parameter: Sendable {
         case side(Field<Int>)
         case size(Field<ImageSize>, ClosedRange<Int>)
         case point(Field<ImagePoint>, ClosedRange<Int>)
+        /// Learned words: how many, and what each may weigh.
+        case embeddings(count: Int, weight: ClosedRange<Double>)
         /// One of a few words.
         case choice(Field<String>, [String])
     }
@@ -62,6 +64,9 @@ public struct Parameter: Sendable {
     static let promptLength = 2...promptCharacterMaximum
     /// Characters, that is Unicode scalars, of one prompt.
     public static let promptCharacterMaximum = 3000
+
+    /// More embeddings than this in one request are refused.
+    public static let embeddingCountMaximum = 8
 
     static let sizeConditioning = 0...16384
 
@@ -136,6 +141,10 @@ public struct Parameter: Sendable {
             .choice(\.promptWeighting, GenerationJob.PromptWeighting.allCases.map(\.rawValue)),
             default: "none, and prompts are cut to 75 tokens",
             "The syntax of weights in prompts, which may then be up to 750 tokens long."),
+        Parameter(
+            "embeddings", .embeddings(count: embeddingCountMaximum, weight: -4...4),
+            default: "none",
+            "Learned words that the prompts may use, {model, weight}: weight is 1 when absent."),
         Parameter(
             "guidanceRescale", .number(\.guidanceRescale, 0...1), default: "0",
             "How far guidance is brought back to the contrast of the unguided prediction."),

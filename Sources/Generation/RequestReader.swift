@@ -101,7 +101,7 @@ public enum RequestReader {
     }
 
     /// The same parameter in both spellings is a repetition that the JSON reader cannot see.
-    private static func requireFirst(
+    static func requireFirst(
         _ name: String, path: String, _ seen: inout Set<String>
     ) throws(GenerationError) {
         guard seen.insert(name).inserted else {
@@ -111,7 +111,7 @@ public enum RequestReader {
         }
     }
 
-    private static func unknown(_ path: String, key: String, known: [String]) -> GenerationError {
+    static func unknown(_ path: String, key: String, known: [String]) -> GenerationError {
         let near = nearest(to: key, among: known.sorted())
         let suggestion = near.map { " Did you mean \($0)?" } ?? ""
         return .invalid(
@@ -119,11 +119,11 @@ public enum RequestReader {
             "There is no parameter \(quoted(path)).\(suggestion)")
     }
 
-    fileprivate static func joined(_ path: String, _ key: String) -> String {
+    static func joined(_ path: String, _ key: String) -> String {
         path.isEmpty ? key : "\(path).\(key)"
     }
 
-    fileprivate static func wrongType(
+    static func wrongType(
         _ value: JSONValue, path: String, wanted: String
     ) -> GenerationError {
         let subject = path.isEmpty ? "The request" : path
@@ -170,6 +170,8 @@ extension Parameter {
             case .number(let number): request[keyPath: field] = number
             default: throw RequestReader.wrongType(value, path: path, wanted: "a number")
             }
+        case .embeddings:
+            request.embeddings = try embeddings(value, path: path)
         case .size(let field, _):
             let (height, width) = try pair(value, "height", "width", path: path)
             request[keyPath: field] = ImageSize(height: height, width: width)

@@ -27,6 +27,9 @@ enum PictureTexts {
         add("CFG scale", plain(job.cfgScale))
         add("Clip skip", job.clipSkip == 0 ? nil : "\(job.clipSkip)")
         add("Prompt weighting", job.promptWeighting?.rawValue)
+        for embedding in job.embeddings {
+            add("Embedding", "\(embedding.model), weight \(plain(embedding.weight))")
+        }
         add("Guidance rescale", job.guidanceRescale == 0 ? nil : plain(job.guidanceRescale))
         add("Eta", job.eta.map(plain))
         if let refiner = job.refiner, let handoff = plan.handoff {

@@ -8,12 +8,14 @@ struct LoadedModels: Sendable {
     let models: [ModelDescription]
     /// By the ids of the models.
     let experts: [String: Expert]
+    let inversions: [String: TextualInversion]
 
     /// - Parameters:
     ///   - vae: decodes in place of every base's own.
     ///   - old: whose experts are taken over where their files are the same.
     init(_ catalog: ModelCatalog, vae: StoredModel?, reusing old: LoadedModels?) {
         var experts: [String: Expert] = [:]
+        var inversions: [String: TextualInversion] = [:]
         var models = catalog.models
         for index in models.indices {
             let id = models[index].id
@@ -26,6 +28,7 @@ struct LoadedModels: Sendable {
                 switch models[index].role {
                 case .base: experts[id] = try Expert(base: model, vae: vae)
                 case .refiner: experts[id] = try Expert(refiner: model)
+                case .embedding: inversions[id] = try TextualInversion(model)
                 case .unusable: break
                 }
             } catch {
@@ -36,5 +39,6 @@ struct LoadedModels: Sendable {
         self.catalog = catalog
         self.models = models
         self.experts = experts
+        self.inversions = inversions
     }
 }

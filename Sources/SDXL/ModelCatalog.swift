@@ -144,8 +144,7 @@ extension ModelDescription {
             let side = isSmall ? 128 : 1024
             self.init(
                 id: entry.id, aliases: aliases, architecture: architecture.name,
-                role: problem == nil
-                    ? (architecture == .sdxlRefiner ? .refiner : .base) : .unusable,
+                role: problem == nil ? Self.role(architecture) : .unusable,
                 dtype: model.unet.file.typeSummary,
                 byteCount: Int64(model.files.reduce(0) { $0 + $1.byteCount }),
                 parameterCount: Int64(model.files.reduce(0) { $0 + $1.parameterCount }),
@@ -160,11 +159,21 @@ extension ModelDescription {
         }
     }
 
+    private static func role(_ architecture: ModelArchitecture) -> Role {
+        switch architecture {
+        case .sdxlRefiner: .refiner
+        case .textualInversion: .embedding
+        default: .base
+        }
+    }
+
     /// Why a model that is sound by itself is no expert; nil if it may be one.
     private static func problem(_ model: StoredModel, _ architecture: ModelArchitecture) -> String?
     {
         switch architecture {
         case .sdxlBase, .sdxlRefiner: break
+        // What it holds is read when the generator is made.
+        case .textualInversion: return nil
         case .vae:
             return "its architecture is VAE, which decodes pictures and makes none: it takes the "
                 + "place of a base model's own"

@@ -32,7 +32,7 @@ final class PromptEncoding {
 }
 
 /// One image's prompts and sizes for one expert, as the text encoders and the UNet take them.
-struct ExpertPrompt: Equatable {
+struct ExpertPrompt {
     var positive: String
     /// Nil: zeros for the base, the encoded empty text for the refiner.
     var negative: String?
@@ -48,6 +48,7 @@ struct ExpertPrompt: Equatable {
     var clipSkip = 0
     /// Nil: prompts are taken as they stand, and cut to one chunk.
     var weighting: PromptSyntax?
+    var learned = LearnedVocabulary()
 }
 
 extension ExpertPrompt {
@@ -93,6 +94,12 @@ extension ExpertPrompt {
         guidanceRescale = job.guidanceRescale
         clipSkip = job.clipSkip
         weighting = job.promptWeighting.map(PromptSyntax.init)
+    }
+
+    func with(_ learned: LearnedVocabulary) -> ExpertPrompt {
+        var prompt = self
+        prompt.learned = learned
+        return prompt
     }
 
     private static func ids(_ size: ImageSize) -> [Float] {
@@ -171,13 +178,15 @@ extension Expert {
         let skips = texts.indices.map { $0 == texts.count - 1 ? prompt.clipSkip : 0 }
         let (states, pooled) = encoder.encode(
             texts.joined().map(\.tokens),
-            skippedLayers: skips.flatMap { Array(repeating: $0, count: chunkCount) }, compute)
+            skippedLayers: skips.flatMap { Array(repeating: $0, count: chunkCount) },
+            learned: prompt.learned, compute)
         if let syntax = prompt.weighting {
             for (index, chunks) in texts.enumerated() {
                 encoder.weigh(
                     states.images(index * chunkCount..<(index + 1) * chunkCount), of: chunks,
                     by: PromptWeightRule(syntax, isBase: clipL != nil),
-                    empty: prompt.emptyChunk(padding), skippedLayers: skips[index], compute)
+                    empty: prompt.emptyChunk(padding), skippedLayers: skips[index],
+                    learned: prompt.learned, compute)
             }
         }
         let joined = Activation(
@@ -192,12 +201,16 @@ extension ExpertPrompt {
     fileprivate func chunks(of text: String, padding: CLIPTokenizer.Padding) -> [PromptChunk] {
         let tokenizer = CLIPTokenizer.shared
         guard let weighting else {
-            return [PromptChunk(unweighted: tokenizer.encode(text, padding: padding))]
+            return [
+                PromptChunk(
+                    unweighted: tokenizer.encode(text, padding: padding, learned: learned.words))
+            ]
         }
         guard let fragments = try? weighting.parse(text) else {
             preconditionFailure("the plan has read the weights of every prompt")
         }
-        return tokenizer.chunks(of: fragments, padding: padding, filler: filler)
+        return tokenizer.chunks(
+            of: fragments, padding: padding, filler: filler, learned: learned.words)
     }
 
     fileprivate func emptyChunk(_ padding: CLIPTokenizer.Padding) -> PromptChunk {

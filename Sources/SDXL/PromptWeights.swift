@@ -28,11 +28,11 @@ extension TextEncoder {
     /// Weighs the states of one text in place.
     ///
     /// - Parameters:
-    ///   - states: [chunks, 77, width], as ``encode(_:skippedLayers:hiding:_:)`` gave them.
+    ///   - states: [chunks, 77, width], as ``encode(_:skippedLayers:learned:hiding:_:)`` gave them.
     ///   - empty: a chunk without text.
     func weigh(
         _ states: Activation, of chunks: [PromptChunk], by rule: PromptWeightRule,
-        empty: PromptChunk, skippedLayers: Int, _ compute: Compute
+        empty: PromptChunk, skippedLayers: Int, learned: LearnedVocabulary, _ compute: Compute
     ) {
         guard chunks.contains(where: { $0.weights.contains { $0 != 1 } }) else { return }
         compute.scoped {
@@ -52,7 +52,8 @@ extension TextEncoder {
                     weigh(states.image(index), chunk) { base.data + $0 * width }
                 }
                 blendOutLightParts(
-                    states, of: chunks, base: base, skippedLayers: skippedLayers, compute)
+                    states, of: chunks, base: base, skippedLayers: skippedLayers, learned: learned,
+                    compute)
             }
         }
     }
@@ -75,7 +76,7 @@ extension TextEncoder {
 
     private func blendOutLightParts(
         _ states: Activation, of chunks: [PromptChunk], base: Activation, skippedLayers: Int,
-        _ compute: Compute
+        learned: LearnedVocabulary, _ compute: Compute
     ) {
         var shares: [Int: Double] = [:]
         for chunk in chunks {
@@ -99,7 +100,8 @@ extension TextEncoder {
                 }
                 compute.scoped {
                     let without = encode(
-                        [chunk.tokens], skippedLayers: [skippedLayers], hiding: positions, compute
+                        [chunk.tokens], skippedLayers: [skippedLayers], learned: learned,
+                        hiding: positions, compute
                     ).states
                     weigh(without.data, chunk) { base.data + $0 * width }
                     for value in 0..<count {

@@ -4,7 +4,7 @@ internal import Tokenization
 // What can be told of a job's prompts before they are encoded.
 extension SDXLGenerator {
     /// Each prompt that is encoded, once, with its parameter.
-    private func prompts(of job: GenerationJob) -> [(name: String, text: String)] {
+    func prompts(of job: GenerationJob) -> [(name: String, text: String)] {
         let refiner = job.refiner
         let all: [(String, String?)] = [
             ("positivePrompt", job.positivePrompt), ("negativePrompt", job.negativePrompt),
@@ -22,7 +22,9 @@ extension SDXLGenerator {
     }
 
     /// With weighting, every prompt's weights can be read, and no prompt is too long.
-    func checkWeights(_ job: GenerationJob) throws(GenerationError) {
+    func checkWeights(
+        _ job: GenerationJob, learned: [LearnedWord]
+    ) throws(GenerationError) {
         guard let syntax = job.promptWeighting.map(PromptSyntax.init) else { return }
         let tokenizer = CLIPTokenizer.shared
         for (name, text) in prompts(of: job) {
@@ -30,8 +32,8 @@ extension SDXLGenerator {
             do {
                 let fragments = try syntax.parse(text)
                 chunkCount = max(
-                    tokenizer.chunkCount(of: fragments, padding: .endOfText),
-                    tokenizer.chunkCount(of: fragments, padding: .zero))
+                    tokenizer.chunkCount(of: fragments, padding: .endOfText, learned: learned),
+                    tokenizer.chunkCount(of: fragments, padding: .zero, learned: learned))
             } catch {
                 throw .invalid(
                     name, code: "invalidPromptWeighting",
@@ -48,10 +50,11 @@ extension SDXLGenerator {
     }
 
     /// One sentence for each prompt that the text encoders cannot take whole.
-    func truncationAdvice(_ job: GenerationJob) -> [String] {
+    func truncationAdvice(_ job: GenerationJob, learned: [LearnedWord]) -> [String] {
         guard job.promptWeighting == nil else { return [] }
         return prompts(of: job).compactMap { name, text in
-            let tokens = CLIPTokenizer.shared.encode(text, padding: .endOfText)
+            let tokens = CLIPTokenizer.shared.encode(
+                text, padding: .endOfText, learned: learned)
             guard tokens.wasTruncated else { return nil }
             return """
                 \(name) is \(tokens.truncatedCount) tokens too long: the text encoders read the \

@@ -59,11 +59,13 @@ public final class SDXLGenerator: ImageGenerator {
         let (scheduler, whole) = try resolveSchedule(job)
         try checkEta(job, scheduler.algorithm)
         try checkClipSkip(job)
-        try checkWeights(job)
+        let learned = try vocabulary(of: job)
+        try checkWeights(job, learned: learned.words)
         let first = try expert(job.model, field: "model")
         try checkPictures(job, first)
         let schedule = whole.dropFirst(try firstStep(job))
-        var advice = truncationAdvice(job)
+        var advice =
+            truncationAdvice(job, learned: learned.words) + unusedEmbeddingAdvice(job)
         var handoff: Handoff?
         var digests = [first.digest]
         if let refiner = job.refiner {
@@ -90,7 +92,7 @@ public final class SDXLGenerator: ImageGenerator {
                 GenerationPlan.Handoff(
                     step: $0.step, percentage: $0.percentage, timestep: $0.timestep,
                     sigma: Double($0.sigma))
-            }, advice: advice, fingerprint: Fingerprint.text(models: digests))
+            }, advice: advice, fingerprint: Fingerprint.text(models: digests + learned.digests))
     }
 
     public func makeRun(
@@ -104,8 +106,11 @@ public final class SDXLGenerator: ImageGenerator {
             } else {
                 first.isRefiner ? first : nil
             }
-        for (expert, id) in [(first, job.model), (second ?? first, plan.refinerModel ?? job.model)]
-        where !Fingerprint.text(plan.fingerprint, covers: expert.digest) {
+        let learned = try vocabulary(of: job)
+        let files =
+            [(job.model, first.digest), (plan.refinerModel ?? job.model, (second ?? first).digest)]
+            + zip(job.embeddings.map(\.model), learned.digests)
+        for (id, digest) in files where !Fingerprint.text(plan.fingerprint, covers: digest) {
             throw GenerationError(
                 .failedPrecondition, code: "modelChanged",
                 "The file of \"\(id)\" was replaced after the job was accepted. Send the request "
@@ -113,8 +118,11 @@ public final class SDXLGenerator: ImageGenerator {
         }
         let seeds = job.seeds
         return SDXLRun(
-            plan: plan, base: first.isRefiner ? nil : (first, ExpertPrompt(base: job)),
-            refiner: second.map { ($0, ExpertPrompt(refiner: job.refiner, of: job)) },
+            plan: plan,
+            base: first.isRefiner ? nil : (first, ExpertPrompt(base: job).with(learned)),
+            refiner: second.map {
+                ($0, ExpertPrompt(refiner: job.refiner, of: job).with(learned))
+            },
             imageInput: job.imageInput, algorithm: scheduler.algorithm, schedule: schedule,
             eta: job.eta, resetsHistoryAtHandoff: job.handoffHistory == .reset,
             noise: { TorchGenerator(seed: seeds[$0]) }, pool: pool, trace: trace,
@@ -152,7 +160,11 @@ public final class SDXLGenerator: ImageGenerator {
         return job.steps - run
     }
 
-    private func expert(_ id: String, field: String) throws(GenerationError) -> Expert {
+    func inversion(_ id: String) -> TextualInversion? {
+        current.withLock { $0.inversions[id] }
+    }
+
+    func expert(_ id: String, field: String) throws(GenerationError) -> Expert {
         guard let expert = current.withLock({ $0.experts[id] }) else {
             throw GenerationError(
                 .notFound, code: "modelNotFound", "there is no usable model \"\(id)\"",

@@ -91,7 +91,10 @@ final class SDXLRun: GenerationRun {
     /// Nothing leaves this run that was computed with other bytes than were opened.
     private func checkFiles() throws(GenerationError) {
         do {
-            for file in [base, refiner].flatMap({ $0?.0.files ?? [] }) {
+            let files = [base, refiner].compactMap(\.self).flatMap { expert, prompt in
+                expert.files + prompt.learned.files
+            }
+            for file in files {
                 try file.checkUnchanged()
             }
         } catch {

@@ -33,11 +33,13 @@ struct TextEncoder: Sendable {
     ///   - prompts: ids of each prompt, all ``CLIPTokenizer/length`` long.
     ///   - skippedLayers: for each prompt, how many layers before the last but one its states are
     ///     taken; less than the layers; nil for none. The pooled output is not concerned.
+    ///   - learned: the words whose vectors are not the encoder's own.
     ///   - hidden: positions that no token of the (one) prompt may attend to.
     /// - Returns: `states` [prompts, 77, width], the output of the last layer but one, or an earlier
     ///   one, without the final norm; `pooled` [prompts, pooled width], at the first end token.
     func encode(
-        _ prompts: [TokenizedPrompt], skippedLayers: [Int]? = nil, hiding hidden: Range<Int>? = nil,
+        _ prompts: [TokenizedPrompt], skippedLayers: [Int]? = nil,
+        learned: LearnedVocabulary = LearnedVocabulary(), hiding hidden: Range<Int>? = nil,
         _ compute: Compute
     ) -> (states: Activation, pooled: Activation?) {
         let skippedLayers = skippedLayers ?? prompts.map { _ in 0 }
@@ -45,7 +47,7 @@ struct TextEncoder: Sendable {
         let length = CLIPTokenizer.length
         let result = compute.activation(
             images: prompts.count, height: 1, width: length, channels: width)
-        var states = embed(prompts, compute)
+        var states = embed(prompts, learned, compute)
         for (index, layer) in layers.enumerated() {
             for prompt in prompts.indices
             where index == layers.count - 1 - skippedLayers[prompt] {
@@ -65,7 +67,9 @@ struct TextEncoder: Sendable {
         return (result, compute.multiply(normed, byMatrix: pooling.projection))
     }
 
-    private func embed(_ prompts: [TokenizedPrompt], _ compute: Compute) -> Activation {
+    private func embed(
+        _ prompts: [TokenizedPrompt], _ learned: LearnedVocabulary, _ compute: Compute
+    ) -> Activation {
         let length = CLIPTokenizer.length
         let out = compute.activation(
             images: prompts.count, height: 1, width: length, channels: width)
@@ -73,9 +77,13 @@ struct TextEncoder: Sendable {
         compute.copyRows(of: positionEmbedding, 0..<length, into: positions.data)
         for (index, prompt) in prompts.enumerated() {
             for (position, id) in prompt.ids.enumerated() {
-                compute.copyRows(
-                    of: tokenEmbedding, Int(id)..<Int(id) + 1,
-                    into: out.image(index) + position * width)
+                let row = out.image(index) + position * width
+                if id >= LearnedWord.firstID {
+                    learned.copy(
+                        id, from: pooling == nil ? \.clipL : \.openCLIP, compute, into: row)
+                } else {
+                    compute.copyRows(of: tokenEmbedding, Int(id)..<Int(id) + 1, into: row)
+                }
             }
             compute.add(positions, to: out.images(index..<index + 1))
         }

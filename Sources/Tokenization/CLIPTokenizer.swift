@@ -25,8 +25,12 @@ public struct CLIPTokenizer: Sendable {
 
     /// The ids of `text`, cut to 75 tokens. Every string has some: there is nothing that cannot be
     /// tokenized.
-    public func encode(_ text: String, padding: Padding) -> TokenizedPrompt {
-        let tokens = tokens(of: text, padding: padding)
+    ///
+    /// - Parameter learned: words with tokens of their own.
+    public func encode(
+        _ text: String, padding: Padding, learned: [LearnedWord] = []
+    ) -> TokenizedPrompt {
+        let tokens = tokens(of: text, padding: padding, learned: learned)
         let kept = tokens.prefix(Self.length - 2)
 
         var ids = [Self.startOfText]
@@ -39,8 +43,15 @@ public struct CLIPTokenizer: Sendable {
             ids: ids, endIndex: endIndex, truncatedCount: tokens.count - kept.count)
     }
 
+    /// Whether a learned word stands in the text.
+    public func contains(_ word: LearnedWord, in text: String) -> Bool {
+        tokens(of: text, padding: .endOfText, learned: [word]).contains(word.ids.lowerBound)
+    }
+
     /// All tokens of the text, without the start and end tokens around it.
-    func tokens(of text: String, padding: Padding) -> [Int32] {
+    func tokens(
+        of text: String, padding: Padding, learned: [LearnedWord] = []
+    ) -> [Int32] {
         var tokens: [Int32] = []
         var merger = BytePairMerger(merges)
         for segment in SpecialTokenSplitter(text, padding: padding) {
@@ -48,8 +59,14 @@ public struct CLIPTokenizer: Sendable {
             case .special(let id):
                 tokens.append(id)
             case .text(let raw):
-                for word in WordSplitter(TextNormalizer.normalize(raw)) {
-                    merger.append(tokensOf: word.utf8, to: &tokens)
+                for part in LearnedWord.split(TextNormalizer.normalize(raw), at: learned) {
+                    switch part {
+                    case .learned(let ids): tokens += ids
+                    case .text(let text):
+                        for word in WordSplitter(text) {
+                            merger.append(tokensOf: word.utf8, to: &tokens)
+                        }
+                    }
                 }
             }
         }

@@ -21,8 +21,12 @@ extension CLIPTokenizer {
     public static let chunkMaximum = 10
 
     /// Chunks that a prompt fills; at least one.
-    public func chunkCount(of fragments: [WeightedText], padding: Padding) -> Int {
-        let count = fragments.reduce(0) { $0 + tokens(of: $1.text, padding: padding).count }
+    public func chunkCount(
+        of fragments: [WeightedText], padding: Padding, learned: [LearnedWord] = []
+    ) -> Int {
+        let count = fragments.reduce(0) {
+            $0 + tokens(of: $1.text, padding: padding, learned: learned).count
+        }
         return max(1, (count + Self.chunkLength - 1) / Self.chunkLength)
     }
 
@@ -31,13 +35,15 @@ extension CLIPTokenizer {
     /// - Parameters:
     ///   - fragments: each is tokenized by itself.
     ///   - filler: what stands behind the end token, where the encoder's own padding is not wanted.
+    ///   - learned: words with tokens of their own.
     public func chunks(
-        of fragments: [WeightedText], padding: Padding, filler: Int32? = nil
+        of fragments: [WeightedText], padding: Padding, filler: Int32? = nil,
+        learned: [LearnedWord] = []
     ) -> [PromptChunk] {
         let filler = filler ?? padding.filler
         var rest: [(id: Int32, weight: Float, part: Int)] = []
         for (part, fragment) in fragments.enumerated() {
-            rest += tokens(of: fragment.text, padding: padding).map {
+            rest += tokens(of: fragment.text, padding: padding, learned: learned).map {
                 ($0, Float(fragment.weight), part)
             }
         }

@@ -22,6 +22,8 @@ public enum ModelArchitecture: Equatable, Sendable {
     case vae
     /// A text encoder and no denoising network.
     case textEncoder
+    /// Learned vectors for both text encoders of SDXL.
+    case textualInversion
     /// `hint` tells what the tensors are like.
     case unknown(hint: String)
 
@@ -52,6 +54,7 @@ public enum ModelArchitecture: Equatable, Sendable {
         case .controlNet: "ControlNet"
         case .vae: "VAE"
         case .textEncoder: "text encoder"
+        case .textualInversion: "SDXL textual inversion"
         case .unknown(let hint): "unknown (\(hint))"
         }
     }
@@ -210,6 +213,7 @@ extension ModelArchitecture {
         ]) {
             return .textEncoder
         }
+        if Set(file.tensorNames) == ["clip_g", "clip_l"] { return .textualInversion }
         return nil
     }
 

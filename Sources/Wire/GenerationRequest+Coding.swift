@@ -43,6 +43,14 @@ extension GenerationRequest {
         clipSkip = message.clip_skip == 0 ? nil : Int(message.clip_skip)
         promptWeighting = try nonEmptyText(message.prompt_weighting, "promptWeighting")
         guidanceRescale = message.guidance_rescale == 0 ? nil : message.guidance_rescale
+        for case let embedding? in elements(message.n_embeddings, message.embeddings) {
+            embeddings.append(
+                Embedding(
+                    model: try nonEmptyText(
+                        embedding.pointee.model, "embeddings[\(embeddings.count)].model"),
+                    weight: member(
+                        embedding.pointee.weight_presence_case, embedding.pointee.weight)))
+        }
         eta = member(message.eta_presence_case, message.eta)
         handoffHistory = GenerationJob.HandoffHistory.name(message.handoff_history)
         if let refiner = message.refiner?.pointee {
@@ -183,6 +191,8 @@ extension Arena {
         message.clip_skip = try number(request.clipSkip ?? 0, "clipSkip")
         message.prompt_weighting = bytes(request.promptWeighting ?? "")
         message.guidance_rescale = request.guidanceRescale ?? 0
+        (message.n_embeddings, message.embeddings) = array(
+            request.embeddings.map { self.message($0) })
         if let eta = request.eta {
             message.eta_presence_case = REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE_ETA
             message.eta = eta
@@ -249,6 +259,18 @@ extension Arena {
             message.negative_aesthetic_score_presence_case =
                 REFINERY__V1__REFINER__NEGATIVE_AESTHETIC_SCORE_PRESENCE_NEGATIVE_AESTHETIC_SCORE
             message.negative_aesthetic_score = score
+        }
+    }
+
+    private func message(
+        _ embedding: GenerationRequest.Embedding
+    ) -> UnsafeMutablePointer<Refinery__V1__Embedding>? {
+        make(refinery__v1__embedding__init) {
+            $0.model = bytes(embedding.model ?? "")
+            if let weight = embedding.weight {
+                $0.weight_presence_case = REFINERY__V1__EMBEDDING__WEIGHT_PRESENCE_WEIGHT
+                $0.weight = weight
+            }
         }
     }
 

@@ -32,7 +32,7 @@ enum ModelList {
             Wording.printable(model.id), Wording.printable(model.architecture),
             Wording.printable(model.dtype), Wording.bytes(Int(model.byteCount)),
             "\(parameters(model.parameterCount)) parameters",
-            model.role == .unusable
+            [.unusable, .embedding].contains(model.role)
                 ? "" : "\(model.defaultSize.width) x \(model.defaultSize.height)",
         ]
     }
@@ -51,6 +51,7 @@ enum ModelList {
             case .unusable: "unusable"
             case .base: "base"
             case .refiner: "refiner"
+            case .embedding: "embedding"
             }
         return .object([
             "id": JSONText(model.id), "aliases": .array(model.aliases.map { JSONText($0) }),

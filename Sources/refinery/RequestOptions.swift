@@ -65,6 +65,12 @@ struct RequestOptions: ParsableArguments {
     @Option(help: "0 to 1: tames the contrast of high guidance.")
     var guidanceRescale: Double?
 
+    @Option(
+        help: ArgumentHelp(
+            "A learned word for the prompts, and its weight, -4 to 4; may be given again.",
+            valueName: "name[:weight]"))
+    var embedding: [String] = []
+
     @Option(help: "0 to 1: fresh noise in each step, for DDIM and TCD.")
     var eta: Double?
 
@@ -165,6 +171,7 @@ struct RequestOptions: ParsableArguments {
         request.clipSkip = clipSkip
         request.promptWeighting = promptWeighting
         request.guidanceRescale = guidanceRescale
+        request.embeddings = embedding.map(Self.embedding)
         request.eta = eta
         request.handoffHistory = handoffHistory
         request.strength = strength
@@ -176,5 +183,15 @@ struct RequestOptions: ParsableArguments {
             request.refiner = handoff
         }
         return request
+    }
+
+    /// `NAME` or `NAME:WEIGHT`, where a name may have colons in it.
+    private static func embedding(_ text: String) -> GenerationRequest.Embedding {
+        if let colon = text.lastIndex(of: ":"),
+            let weight = Double(text[text.index(after: colon)...])
+        {
+            return GenerationRequest.Embedding(model: String(text[..<colon]), weight: weight)
+        }
+        return GenerationRequest.Embedding(model: text)
     }
 }

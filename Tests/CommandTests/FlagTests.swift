@@ -34,6 +34,10 @@ import Transport
         expected.clipSkip = 1
         expected.guidanceRescale = 0.7
         expected.eta = 0.5
+        expected.embeddings = [
+            GenerationRequest.Embedding(model: "civitai:1@2", weight: nil),
+            GenerationRequest.Embedding(model: "style", weight: -0.5),
+        ]
         expected.promptWeighting = "compel"
         expected.handoffHistory = "RESET"
         var refiner = GenerationRequest.Refiner()
@@ -47,7 +51,8 @@ import Transport
                 "--height", "64", "--count", "2", "--refiner", "refiner",
                 "--refiner-start-percentage", "90",
                 "--clip-skip", "1", "--guidance-rescale", "0.7", "--eta", "0.5",
-                "--handoff-history", "RESET", "--prompt-weighting", "compel") == expected)
+                "--handoff-history", "RESET", "--prompt-weighting", "compel",
+                "--embedding", "civitai:1@2", "--embedding", "style:-0.5") == expected)
     }
 
     @Test func `a handoff without a refiner is passed on to be refused by name`() throws {

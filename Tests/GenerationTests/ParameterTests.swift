@@ -36,7 +36,8 @@ import Testing
             let body = proto[start.upperBound..<end.lowerBound]
             let fields = Set(
                 body.matches(
-                    of: #/(?:string|uint32|int64|double|Size|Point|HandoffHistory) ([a-z_0-9]+) = /#
+                    of:
+                        #/(?:string|uint32|int64|double|Size|Point|HandoffHistory|Embedding) ([a-z_0-9]+) = /#
                 )
                 .map { String($0.1) })
             let table = Set(

@@ -71,6 +71,15 @@ private let prompts: [Refusal] = [
     Refusal(request { $0.guidanceRescale = 1.1 }, "invalidGuidanceRescale", ["guidanceRescale"]),
     Refusal(request { $0.eta = -.ulpOfOne }, "invalidEta", ["eta"], says: ["0 to 1"]),
     Refusal(
+        request { $0.embeddings = [GenerationRequest.Embedding(model: "x", weight: 4.1)] },
+        "invalidEmbeddings", ["embeddings[0].weight"], says: ["4.1", "-4 to 4"]),
+    Refusal(
+        request { $0.embeddings = [GenerationRequest.Embedding()] }, "missingEmbeddings",
+        ["embeddings[0].model"]),
+    Refusal(
+        request { $0.embeddings = Array(repeating: .init(model: "x"), count: 9) },
+        "invalidEmbeddings", ["embeddings"], says: ["at most 8"]),
+    Refusal(
         request { $0.promptWeighting = "Compel" }, "invalidPromptWeighting", ["promptWeighting"],
         says: ["'Compel'", "compel or sdEmbeds"]),
     Refusal(

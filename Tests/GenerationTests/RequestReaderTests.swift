@@ -85,6 +85,15 @@ import Testing
         ("{\"taskType\": \"imageUpscale\"}", "unsupportedTaskType", "taskType", "imageInference"),
         ("{\"outputFormat\": \"GIF\"}", "invalidOutputFormat", "outputFormat", "PNG"),
         ("{\"lora\": [{\"model\": \"x\"}]}", "unsupportedParameter", "lora", "not supported"),
+        ("{\"embeddings\": {}}", "invalidType", "embeddings", "array"),
+        (
+            "{\"embeddings\": [{\"wieght\": 1}]}", "unknownParameter", "embeddings[0].wieght",
+            "weight"
+        ),
+        (
+            "{\"embeddings\": [{\"weight\": \"1\"}]}", "invalidType", "embeddings[0].weight",
+            "number"
+        ),
         ("{\"clipSkip\": 1.5}", "invalidType", "clipSkip", "whole number"),
         ("{\"handoff_history\": 1}", "invalidType", "handoff_history", "a text"),
         ("{\"webhook_url\": \"x\"}", "unsupportedParameter", "webhook_url", "not supported"),
@@ -123,6 +132,7 @@ import Testing
          "negativeCropTopLeft": {"top": 9, "left": 10},
          "negativeTargetSize": {"height": 11, "width": 12}, "clipSkip": 1,
          "guidanceRescale": 0.5, "eta": 1, "handoffHistory": "RESET", "promptWeighting": "compel",
+         "embeddings": [{"model": "x", "weight": -1}, {"model": "y"}],
          "refiner": {"model": "r", "startStep": 4, "startStepPercentage": 80, "startTimestep": 200,
            "startSigma": 0.5, "CFGScale": 3, "positivePrompt": "e", "negativePrompt": "f",
            "aestheticScore": 6.5, "negativeAestheticScore": 2}}
@@ -154,6 +164,10 @@ import Testing
         request.eta = 1
         request.handoffHistory = "RESET"
         request.promptWeighting = "compel"
+        request.embeddings = [
+            GenerationRequest.Embedding(model: "x", weight: -1),
+            GenerationRequest.Embedding(model: "y"),
+        ]
         var refiner = GenerationRequest.Refiner()
         refiner.model = "r"
         refiner.startStep = 4

@@ -92,6 +92,7 @@ struct ConditioningVectors {
     struct Index: Decodable, Sendable {
         var runs: ConditioningTests.Runs
         var weights: PromptWeightsTests.Weights
+        var embeddings: TextualInversionTests.Embeddings
     }
 
     static let index: Index = {
@@ -111,13 +112,15 @@ struct ConditioningVectors {
     }
 
     /// Runs a request at 64 x 64 on the built-in models.
-    func trace(of request: GenerationRequest) throws -> ModelFile {
+    func trace(
+        of request: GenerationRequest, catalog: ModelCatalog? = nil
+    ) throws -> ModelFile {
         var request = request
         (request.width, request.height) = (64, 64)
         request.model = ModelCatalog.builtInBaseID
         let recorder = TraceRecorder()
         let generator = try SDXLGenerator(
-            catalog: ModelCatalog(), lanes: 1, threads: 1, trace: recorder)
+            catalog: catalog ?? ModelCatalog(), lanes: 1, threads: 1, trace: recorder)
         let job = try GenerationJob(request, models: generator.models)
         let run = try generator.makeRun(job, plan: generator.plan(job))
         while run.nextPhase != nil { _ = try run.advance() }

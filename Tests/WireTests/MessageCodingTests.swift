@@ -25,6 +25,9 @@ struct MessageCodingTests {
         request.clipSkip = 2
         request.guidanceRescale = 0.7
         request.promptWeighting = "sdEmbeds"
+        request.embeddings = [
+            GenerationRequest.Embedding(model: "x", weight: 0), GenerationRequest.Embedding(),
+        ]
         request.eta = 0
         request.handoffHistory = "RESET"
         request.refiner?.startStep = 0

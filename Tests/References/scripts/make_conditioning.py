@@ -13,6 +13,9 @@ Writes conditioning.safetensors and conditioning.json:
   some of them. sd_embed's own functions, with weights in float32 where it has float16 (1.3 is 1.2998 there). compel
   with its split mode BRUTAL, which fills chunks to the last token as sd_embed does; its default splits at sentences.
   Pooled vectors are not taken from them: compel's are of the text with its signs, sd_embed's of the last chunk.
+* `embeddings`: a textual inversion of two vectors, and what diffusers' encode_prompt gives once it is loaded. Pooled at
+  the first end token: with the published eos_token_id of 2, transformers takes the highest id, a new token's, and says
+  that it "can't work correctly" then.
 """
 import argparse
 import json
@@ -154,6 +157,37 @@ def runs(lab, tensors):
     return {"prompt": PROMPT, "steps": STEPS, "base_steps": int(STEPS * FRACTION), "seed": SEED, "cases": described}
 
 
+WORD, EMBEDDING_WEIGHT = "frost-style", 0.5
+EMBEDDED = [
+    ("embedding_plain", f"a fox in {WORD}, deep snow"),
+    ("embedding_twice", f"{WORD} fox, {WORD}"),
+]
+
+
+def embeddings(root, tensors):
+    lab = engine.Lab(root)  # its tokenizers and text encoders are changed
+    generator = torch.Generator().manual_seed(3)
+    pipes = {"base": lab.base, "refiner": lab.refiner}
+    for name, width in (("clip_l", 12), ("clip_g", 20)):
+        tensors[f"embedding.{name}"] = torch.randn(2, width, generator=generator).half().float() / 16
+    for pipe in pipes.values():
+        for name, suffix in (("clip_l", ""), ("clip_g", "_2")):
+            encoder = getattr(pipe, "text_encoder" + suffix, None)
+            if encoder is not None:
+                pipe.load_textual_inversion(tensors[f"embedding.{name}"] * EMBEDDING_WEIGHT, token=WORD,
+                                            tokenizer=getattr(pipe, "tokenizer" + suffix), text_encoder=encoder)
+        text_model = getattr(pipe.text_encoder_2, "text_model", pipe.text_encoder_2)
+        assert text_model.eos_token_id == 2
+        text_model.eos_token_id = 49407
+    for name, prompt in EMBEDDED:
+        for expert, pipe in pipes.items():
+            states, _, pooled, _ = pipe.encode_prompt(prompt=prompt, do_classifier_free_guidance=False)
+            tensors[f"{name}.{expert}.encoder_hidden_states"] = states
+            tensors[f"{name}.{expert}.text_embeds"] = pooled
+    return {"word": WORD, "weight": EMBEDDING_WEIGHT,
+            "cases": [{"name": name, "prompt": prompt} for name, prompt in EMBEDDED]}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--checkpoints", required=True)
@@ -161,7 +195,8 @@ def main():
     args = parser.parse_args()
     lab = engine.Lab(args.checkpoints)
     tensors = {}
-    described = {"runs": runs(lab, tensors), "weights": weights(lab, tensors)}
+    described = {"runs": runs(lab, tensors), "weights": weights(lab, tensors),
+                 "embeddings": embeddings(args.checkpoints, tensors)}
     stio.write(f"{args.out}/conditioning.safetensors",
                {name: np.ascontiguousarray(value.numpy(), np.float32) for name, value in sorted(tensors.items())})
     with open(f"{args.out}/conditioning.json", "w") as file:

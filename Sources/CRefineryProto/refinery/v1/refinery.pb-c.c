@@ -52,6 +52,51 @@ void   refinery__v1__generate_request__free_unpacked
   assert(message->base.descriptor == &refinery__v1__generate_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   refinery__v1__embedding__init
+                     (Refinery__V1__Embedding         *message)
+{
+  static const Refinery__V1__Embedding init_value = REFINERY__V1__EMBEDDING__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__embedding__get_packed_size
+                     (const Refinery__V1__Embedding *message)
+{
+  assert(message->base.descriptor == &refinery__v1__embedding__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__embedding__pack
+                     (const Refinery__V1__Embedding *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__embedding__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__embedding__pack_to_buffer
+                     (const Refinery__V1__Embedding *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__embedding__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__Embedding *
+       refinery__v1__embedding__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__Embedding *)
+     protobuf_c_message_unpack (&refinery__v1__embedding__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__embedding__free_unpacked
+                     (Refinery__V1__Embedding *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__embedding__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   refinery__v1__refiner__init
                      (Refinery__V1__Refiner         *message)
 {
@@ -1042,7 +1087,7 @@ void   refinery__v1__error_detail__free_unpacked
   assert(message->base.descriptor == &refinery__v1__error_detail__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[28] =
+static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[29] =
 {
   {
     "request_id",
@@ -1321,6 +1366,18 @@ static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_desc
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "embeddings",
+    25,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Refinery__V1__GenerateRequest, n_embeddings),
+    offsetof(Refinery__V1__GenerateRequest, embeddings),
+    &refinery__v1__embedding__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "seed_image",
     27,
     PROTOBUF_C_LABEL_NONE,
@@ -1385,11 +1442,12 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   11,   /* field[11] = cfg_scale */
   20,   /* field[20] = clip_skip */
   15,   /* field[15] = crop_top_left */
-  26,   /* field[26] = eta */
+  23,   /* field[23] = embeddings */
+  27,   /* field[27] = eta */
   22,   /* field[22] = guidance_rescale */
-  27,   /* field[27] = handoff_history */
+  28,   /* field[28] = handoff_history */
   7,   /* field[7] = height */
-  24,   /* field[24] = mask_image */
+  25,   /* field[25] = mask_image */
   5,   /* field[5] = model */
   18,   /* field[18] = negative_crop_top_left */
   17,   /* field[17] = negative_original_size */
@@ -1405,17 +1463,18 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   0,   /* field[0] = request_id */
   9,   /* field[9] = scheduler */
   10,   /* field[10] = seed */
-  23,   /* field[23] = seed_image */
+  24,   /* field[24] = seed_image */
   8,   /* field[8] = steps */
-  25,   /* field[25] = strength */
+  26,   /* field[26] = strength */
   16,   /* field[16] = target_size */
   6,   /* field[6] = width */
 };
-static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[2 + 1] =
+static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[3 + 1] =
 {
   { 1, 0 },
-  { 27, 23 },
-  { 0, 28 }
+  { 25, 23 },
+  { 27, 24 },
+  { 0, 29 }
 };
 const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
 {
@@ -1425,11 +1484,62 @@ const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
   "Refinery__V1__GenerateRequest",
   "refinery.v1",
   sizeof(Refinery__V1__GenerateRequest),
-  28,
+  29,
   refinery__v1__generate_request__field_descriptors,
   refinery__v1__generate_request__field_indices_by_name,
-  2,  refinery__v1__generate_request__number_ranges,
+  3,  refinery__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) refinery__v1__generate_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__embedding__field_descriptors[2] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Embedding, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "weight",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Refinery__V1__Embedding, weight_presence_case),
+    offsetof(Refinery__V1__Embedding, weight),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__embedding__field_indices_by_name[] = {
+  0,   /* field[0] = model */
+  1,   /* field[1] = weight */
+};
+static const ProtobufCIntRange refinery__v1__embedding__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor refinery__v1__embedding__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.Embedding",
+  "Embedding",
+  "Refinery__V1__Embedding",
+  "refinery.v1",
+  sizeof(Refinery__V1__Embedding),
+  2,
+  refinery__v1__embedding__field_descriptors,
+  refinery__v1__embedding__field_indices_by_name,
+  1,  refinery__v1__embedding__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__embedding__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor refinery__v1__refiner__field_descriptors[10] =
@@ -2866,18 +2976,20 @@ const ProtobufCMessageDescriptor refinery__v1__list_models_response__descriptor 
   (ProtobufCMessageInit) refinery__v1__list_models_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue refinery__v1__model__role__enum_values_by_number[3] =
+static const ProtobufCEnumValue refinery__v1__model__role__enum_values_by_number[4] =
 {
   { "UNUSABLE", "REFINERY__V1__MODEL__ROLE__UNUSABLE", 0 },
   { "BASE_MODEL", "REFINERY__V1__MODEL__ROLE__BASE_MODEL", 1 },
   { "REFINER_MODEL", "REFINERY__V1__MODEL__ROLE__REFINER_MODEL", 2 },
+  { "EMBEDDING", "REFINERY__V1__MODEL__ROLE__EMBEDDING", 4 },
 };
 static const ProtobufCIntRange refinery__v1__model__role__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{4, 3},{0, 4}
 };
-static const ProtobufCEnumValueIndex refinery__v1__model__role__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex refinery__v1__model__role__enum_values_by_name[4] =
 {
   { "BASE_MODEL", 1 },
+  { "EMBEDDING", 3 },
   { "REFINER_MODEL", 2 },
   { "UNUSABLE", 0 },
 };
@@ -2888,11 +3000,11 @@ const ProtobufCEnumDescriptor refinery__v1__model__role__descriptor =
   "Role",
   "Refinery__V1__Model__Role",
   "refinery.v1",
-  3,
+  4,
   refinery__v1__model__role__enum_values_by_number,
-  3,
+  4,
   refinery__v1__model__role__enum_values_by_name,
-  1,
+  2,
   refinery__v1__model__role__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Refinery__V1__GenerateRequest Refinery__V1__GenerateRequest;
+typedef struct Refinery__V1__Embedding Refinery__V1__Embedding;
 typedef struct Refinery__V1__Refiner Refinery__V1__Refiner;
 typedef struct Refinery__V1__UploadImageRequest Refinery__V1__UploadImageRequest;
 typedef struct Refinery__V1__UploadedImage Refinery__V1__UploadedImage;
@@ -45,7 +46,8 @@ typedef struct Refinery__V1__ErrorDetail Refinery__V1__ErrorDetail;
 typedef enum _Refinery__V1__Model__Role {
   REFINERY__V1__MODEL__ROLE__UNUSABLE = 0,
   REFINERY__V1__MODEL__ROLE__BASE_MODEL = 1,
-  REFINERY__V1__MODEL__ROLE__REFINER_MODEL = 2
+  REFINERY__V1__MODEL__ROLE__REFINER_MODEL = 2,
+  REFINERY__V1__MODEL__ROLE__EMBEDDING = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__MODEL__ROLE)
 } Refinery__V1__Model__Role;
 /*
@@ -192,6 +194,12 @@ struct  Refinery__V1__GenerateRequest
    * 0 to 1: how far guidance is brought back to the contrast of the unguided prediction.
    */
   double guidance_rescale;
+  /*
+   * 0 to 1; the scheduler's own when absent. For DDIM and TCD.
+   * At most 8.
+   */
+  size_t n_embeddings;
+  Refinery__V1__Embedding **embeddings;
   Refinery__V1__HandoffHistory handoff_history;
   Refinery__V1__GenerateRequest__NegativePromptPresenceCase negative_prompt_presence_case;
   union {
@@ -236,7 +244,33 @@ struct  Refinery__V1__GenerateRequest
 };
 #define REFINERY__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__generate_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, REFINERY__V1__HANDOFF_HISTORY__KEEP, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0,NULL, REFINERY__V1__HANDOFF_HISTORY__KEEP, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET, {0} }
+
+
+typedef enum {
+  REFINERY__V1__EMBEDDING__WEIGHT_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__EMBEDDING__WEIGHT_PRESENCE_WEIGHT = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__EMBEDDING__WEIGHT_PRESENCE__CASE)
+} Refinery__V1__Embedding__WeightPresenceCase;
+
+/*
+ * A textual inversion: learned vectors for a word that the prompts may use.
+ */
+struct  Refinery__V1__Embedding
+{
+  ProtobufCMessage base;
+  /*
+   * A name from ListModels whose role is EMBEDDING. It is the word, in upper or lower case.
+   */
+  ProtobufCBinaryData model;
+  Refinery__V1__Embedding__WeightPresenceCase weight_presence_case;
+  union {
+    double weight;
+  };
+};
+#define REFINERY__V1__EMBEDDING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__embedding__descriptor) \
+    , {0,NULL}, REFINERY__V1__EMBEDDING__WEIGHT_PRESENCE__NOT_SET, {0} }
 
 
 typedef enum {
@@ -794,6 +828,25 @@ Refinery__V1__GenerateRequest *
 void   refinery__v1__generate_request__free_unpacked
                      (Refinery__V1__GenerateRequest *message,
                       ProtobufCAllocator *allocator);
+/* Refinery__V1__Embedding methods */
+void   refinery__v1__embedding__init
+                     (Refinery__V1__Embedding         *message);
+size_t refinery__v1__embedding__get_packed_size
+                     (const Refinery__V1__Embedding   *message);
+size_t refinery__v1__embedding__pack
+                     (const Refinery__V1__Embedding   *message,
+                      uint8_t             *out);
+size_t refinery__v1__embedding__pack_to_buffer
+                     (const Refinery__V1__Embedding   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__Embedding *
+       refinery__v1__embedding__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__embedding__free_unpacked
+                     (Refinery__V1__Embedding *message,
+                      ProtobufCAllocator *allocator);
 /* Refinery__V1__Refiner methods */
 void   refinery__v1__refiner__init
                      (Refinery__V1__Refiner         *message);
@@ -1217,6 +1270,9 @@ void   refinery__v1__error_detail__free_unpacked
 typedef void (*Refinery__V1__GenerateRequest_Closure)
                  (const Refinery__V1__GenerateRequest *message,
                   void *closure_data);
+typedef void (*Refinery__V1__Embedding_Closure)
+                 (const Refinery__V1__Embedding *message,
+                  void *closure_data);
 typedef void (*Refinery__V1__Refiner_Closure)
                  (const Refinery__V1__Refiner *message,
                   void *closure_data);
@@ -1382,6 +1438,7 @@ void refinery__v1__server__ping(ProtobufCService *service,
 extern const ProtobufCEnumDescriptor    refinery__v1__handoff_history__descriptor;
 extern const ProtobufCEnumDescriptor    refinery__v1__phase__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__embedding__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__refiner__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__upload_image_request__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__uploaded_image__descriptor;
