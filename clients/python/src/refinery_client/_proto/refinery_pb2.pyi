@@ -44,6 +44,14 @@ class Accepted(_message.Message):
     timesteps: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, model: _Optional[str] = ..., refiner_model: _Optional[str] = ..., size: _Optional[_Union[Size, _Mapping]] = ..., seeds: _Optional[_Iterable[int]] = ..., scheduler: _Optional[str] = ..., spacing: _Optional[str] = ..., timesteps: _Optional[_Iterable[float]] = ..., sigmas: _Optional[_Iterable[float]] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., advice: _Optional[_Iterable[str]] = ..., fingerprint: _Optional[str] = ...) -> None: ...
 
+class Embedding(_message.Message):
+    __slots__ = ["model", "weight"]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    weight: float
+    def __init__(self, model: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
+
 class ErrorDetail(_message.Message):
     __slots__ = ["code", "fields", "retryable"]
     CODE_FIELD_NUMBER: _ClassVar[int]
@@ -75,10 +83,11 @@ class Event(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time_ms: _Optional[int] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ["cfg_scale", "clip_skip", "crop_top_left", "eta", "guidance_rescale", "handoff_history", "height", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "width"]
+    __slots__ = ["cfg_scale", "clip_skip", "crop_top_left", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "width"]
     CFG_SCALE_FIELD_NUMBER: _ClassVar[int]
     CLIP_SKIP_FIELD_NUMBER: _ClassVar[int]
     CROP_TOP_LEFT_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     ETA_FIELD_NUMBER: _ClassVar[int]
     GUIDANCE_RESCALE_FIELD_NUMBER: _ClassVar[int]
     HANDOFF_HISTORY_FIELD_NUMBER: _ClassVar[int]
@@ -107,6 +116,7 @@ class GenerateRequest(_message.Message):
     cfg_scale: float
     clip_skip: int
     crop_top_left: Point
+    embeddings: _containers.RepeatedCompositeFieldContainer[Embedding]
     eta: float
     guidance_rescale: float
     handoff_history: HandoffHistory
@@ -132,7 +142,7 @@ class GenerateRequest(_message.Message):
     strength: float
     target_size: Size
     width: int
-    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ...) -> None: ...
 
 class GetInfoRequest(_message.Message):
     __slots__ = []
@@ -204,6 +214,7 @@ class Model(_message.Message):
     BYTE_COUNT_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_SIZE_FIELD_NUMBER: _ClassVar[int]
     DTYPE_FIELD_NUMBER: _ClassVar[int]
+    EMBEDDING: Model.Role
     ID_FIELD_NUMBER: _ClassVar[int]
     MINIMUM_SIDE_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
