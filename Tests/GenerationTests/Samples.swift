@@ -5,6 +5,7 @@ let sampleModels = [
     model("sdxl", "SDXL base", .base, aliases: ["civitai:101055@128078"], side: 1024),
     model("sdxl-refiner", "SDXL refiner", .refiner, aliases: ["civitai:101055@128080"]),
     model("tiny", "SDXL base", .base, side: 64, minimumSide: 16),
+    model("style", "SDXL textual inversion", .embedding),
     model("flux", "FLUX", .unusable, problem: "transformers are not run here"),
     model("sd15", "Stable Diffusion 1.x", .base),
     model("broken-refiner", "SDXL refiner", .unusable, problem: "a tensor is missing"),
