@@ -7,6 +7,8 @@ public struct Convolution: Sendable {
     public let bias: WeightTensor
     public let inputs: Int
     public let outputs: Int
+    /// Laid over the weights, in this order.
+    public var adapters: [Adapter] = []
 
     public init(weight: WeightTensor, bias: WeightTensor) {
         precondition(weight.shape.count == 4 && weight.shape[2] == 3 && weight.shape[3] == 3)
@@ -135,16 +137,35 @@ extension Compute {
     ) {
         let block = 16
         let row = layer.inputs * taps
-        let weight = layer.weight
-        withWorkerScratch(row) { scratch in
-            forEachTile((rows + block - 1) / block, operations: rows * row) { index, worker in
-                let start = index * block
-                refinery_widen_filters(
-                    panel + start * layer.inputs,
-                    weight.bytes + (first + start) * row * weight.dtype.byteCount,
-                    weight.dtype.kernel, min(block, rows - start), layer.inputs, taps,
-                    rows * layer.inputs, scratch(worker))
+        withFilters(of: layer, first: first, rows: rows) { filters, dtype in
+            withWorkerScratch(row) { scratch in
+                forEachTile((rows + block - 1) / block, operations: rows * row) { index, worker in
+                    let start = index * block
+                    refinery_widen_filters(
+                        panel + start * layer.inputs, filters + start * row * dtype.byteCount,
+                        dtype.kernel, min(block, rows - start), layer.inputs, taps,
+                        rows * layer.inputs, scratch(worker))
+                }
             }
+        }
+    }
+
+    /// Filters `first..<first + rows`, [rows, inputs, 3, 3]: in place, or with the layer's adapters as
+    /// float32 while `body` runs.
+    func withFilters(
+        of layer: Convolution, first: Int, rows: Int,
+        _ body: (_ filters: UnsafeRawPointer, _ dtype: WeightTensor.DType) -> Void
+    ) {
+        let weight = layer.weight
+        let row = layer.inputs * 9
+        guard !layer.adapters.isEmpty else {
+            return body(weight.bytes + first * row * weight.dtype.byteCount, weight.dtype)
+        }
+        scoped {
+            let adapted = arena.floats(rows * row)
+            widenPanel(weight, firstRow: first, rows: rows, columns: row, into: adapted)
+            add(layer.adapters, firstRow: first, rows: rows, columns: row, to: adapted)
+            body(adapted, .float32)
         }
     }
 }

@@ -20,6 +20,8 @@ public struct Linear: Sendable {
     public let outputs: Int
     /// The first row of `weight` that is this layer's: fused projections share a tensor.
     let firstRow: Int
+    /// Laid over the weights, in this order.
+    public var adapters: [Adapter] = []
 
     public init(weight: WeightTensor, bias: WeightTensor?, rows: Range<Int>? = nil) {
         precondition(weight.shape.count >= 2)
@@ -64,6 +66,7 @@ extension Compute {
                 widenPanel(
                     layer.weight, firstRow: layer.firstRow + first, rows: columns, columns: inputs,
                     into: panel)
+                add(layer.adapters, firstRow: first, rows: columns, columns: inputs, to: panel)
                 let columnTiles = (columns + Tile.columns - 1) / Tile.columns
                 forEachTile(
                     input.images * rowTiles * columnTiles,
@@ -92,7 +95,7 @@ extension Compute {
     }
 
     /// Rows `firstRow..<firstRow + rows` of a weight matrix as float32.
-    private func widenPanel(
+    func widenPanel(
         _ weight: WeightTensor, firstRow: Int, rows: Int, columns: Int,
         into panel: UnsafeMutablePointer<Float>
     ) {

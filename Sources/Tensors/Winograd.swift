@@ -80,16 +80,17 @@ extension Compute {
     ) {
         let block = 8
         let row = layer.inputs * 9
-        let weight = layer.weight
-        withWorkerScratch(2 * row) { scratch in
-            forEachTile(
-                (rows + block - 1) / block, operations: rows * layer.inputs * 100
-            ) { index, worker in
-                let start = index * block
-                refinery_winograd_filters(
-                    filters + start * layer.inputs, rows * layer.inputs,
-                    weight.bytes + (first + start) * row * weight.dtype.byteCount,
-                    weight.dtype.kernel, min(block, rows - start), layer.inputs, scratch(worker))
+        withFilters(of: layer, first: first, rows: rows) { plain, dtype in
+            withWorkerScratch(2 * row) { scratch in
+                forEachTile(
+                    (rows + block - 1) / block, operations: rows * layer.inputs * 100
+                ) { index, worker in
+                    let start = index * block
+                    refinery_winograd_filters(
+                        filters + start * layer.inputs, rows * layer.inputs,
+                        plain + start * row * dtype.byteCount, dtype.kernel,
+                        min(block, rows - start), layer.inputs, scratch(worker))
+                }
             }
         }
     }

@@ -276,12 +276,14 @@ final class Weights {
     private let values: UnsafeMutablePointer<Float>
     private let shape: [Int]
 
-    init(_ shape: [Int]) {
+    convenience init(_ shape: [Int]) {
+        self.init(shape) { Float(sin(Double($0 * 7 % 1009) + Double(shape.count))) / 4 }
+    }
+
+    init(_ shape: [Int], _ value: (Int) -> Float) {
         let count = shape.reduce(1, *)
         values = .allocate(capacity: count)
-        for index in 0..<count {
-            values[index] = Float(sin(Double(index * 7 % 1009) + Double(shape.count))) / 4
-        }
+        for index in 0..<count { values[index] = value(index) }
         self.shape = shape
     }
 
@@ -298,7 +300,7 @@ final class Weights {
 
 extension Compute {
     /// An activation of made-up values with `shape.inputs` channels.
-    fileprivate func filled(_ shape: LayerTests.Shape, mean: Double = 0) -> Activation {
+    func filled(_ shape: LayerTests.Shape, mean: Double = 0) -> Activation {
         let out = activation(
             images: shape.images, height: shape.height, width: shape.width, channels: shape.inputs)
         for index in 0..<out.count {
@@ -309,7 +311,7 @@ extension Compute {
 }
 
 extension Activation {
-    fileprivate var bytes: [UInt8] {
+    var bytes: [UInt8] {
         Array(UnsafeRawBufferPointer(start: data, count: count * 4))
     }
 }
