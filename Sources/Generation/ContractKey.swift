@@ -43,7 +43,7 @@ struct ContractKey {
         ]
         + [
             "acceleration", "acceleratorOptions", "acePlusPlus", "advancedFeatures",
-            "controlNet", "hiresFix", "inputs", "ipAdapters", "layerDiffuse", "lora",
+            "controlNet", "hiresFix", "inputs", "ipAdapters", "layerDiffuse",
             "maskMargin", "outpaint", "providerSettings", "puLID", "referenceImages", "resolution",
             "ultralytics",
             "uploadEndpoint", "vae", "webhookURL",

@@ -98,7 +98,8 @@ extension ModelCatalogue {
         GenerationError(
             .failedPrecondition, code: "invalidModel",
             "\(quoted(model.id)) is \(model.architecture), which makes no picture by itself: name it "
-                + "under embeddings, and a base model as model. \(listing(.base))",
+                + "under \(model.role == .lora ? "lora" : "embeddings"), and a base model as model. "
+                + listing(.base),
             fields: [field])
     }
 }

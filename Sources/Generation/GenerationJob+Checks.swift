@@ -42,6 +42,7 @@ extension GenerationJob {
         } else {
             refiner = nil
         }
+        loras = try catalogue.loras(of: request)
 
         requestID = request.requestID.nonEmpty ?? Self.makeRequestID()
         positivePrompt2 = request.positivePrompt2.nonEmpty.map(Self.text)

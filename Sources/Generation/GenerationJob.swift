@@ -38,6 +38,7 @@ public struct GenerationJob: Equatable, Sendable {
     public var eta: Double?
     public var handoffHistory: HandoffHistory
     public var refiner: Refiner?
+    public var loras: [LoRA]
     /// Nil: the picture starts from noise alone.
     public var imageInput: ImageInput?
 
@@ -85,6 +86,14 @@ public struct GenerationJob: Equatable, Sendable {
         case keep = "KEEP"
         /// As two separate pipelines.
         case reset = "RESET"
+    }
+
+    public struct LoRA: Equatable, Sendable {
+        /// The model's id, never an alias.
+        public var model: String
+        public var weight: Double
+        /// Never the refiner in a job that has none.
+        public var applyTo: GenerationRequest.LoRA.Target
     }
 
     /// The unit in which the caller named the handoff.

@@ -29,6 +29,7 @@ extension GenerationRequest {
         seedImage = job.imageInput?.seedImageName
         maskImage = job.imageInput?.maskImageName
         strength = job.imageInput?.strength
+        loras = job.loras.map { LoRA(model: $0.model, weight: $0.weight, applyTo: $0.applyTo) }
         guard let asked = job.refiner else { return }
         var refiner = Refiner()
         refiner.model = asked.model
@@ -94,6 +95,8 @@ extension Parameter {
             request[keyPath: field].map {
                 .object(["top": JSONText($0.top), "left": JSONText($0.left)])
             }
+        case .loras:
+            request.loras.isEmpty ? nil : .array(request.loras.map(Self.json))
         }
     }
 }

@@ -37,6 +37,7 @@ public struct GenerationRequest: Equatable, Sendable {
     public var maskImage: String?
     /// How much of the schedule is run on `seedImage`, 0...1.
     public var strength: Double?
+    public var loras: [LoRA] = []
 
     public init() {}
 
@@ -71,6 +72,28 @@ extension GenerationRequest {
         public init(model: String? = nil, weight: Double? = nil) {
             self.model = model
             self.weight = weight
+        }
+    }
+
+    /// A change of a model's weights, for one job.
+    public struct LoRA: Equatable, Sendable {
+        public var model: String?
+        /// How much of the change; nil is 1.
+        public var weight: Double?
+        public var applyTo: Target
+
+        /// The experts whose weights change. The numbers are the wire's.
+        public enum Target: Int32, Sendable, CaseIterable {
+            /// The one that ``GenerationRequest/model`` names.
+            case base = 0
+            case refiner = 1
+            case both = 2
+        }
+
+        public init(model: String? = nil, weight: Double? = nil, applyTo: Target = .base) {
+            self.model = model
+            self.weight = weight
+            self.applyTo = applyTo
         }
     }
 }

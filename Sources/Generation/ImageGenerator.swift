@@ -109,11 +109,14 @@ public struct ModelDescription: Equatable, Sendable {
     public static let baseArchitecture = "SDXL base"
     public static let refinerArchitecture = "SDXL refiner"
     public static let embeddingArchitecture = "SDXL textual inversion"
+    public static let loraArchitecture = "LoRA"
 
     public enum Role: Int32, Sendable {
         case unusable = 0
         case base = 1
         case refiner = 2
+        /// Changes the weights of one of these.
+        case lora = 3
         /// Learned vectors for a word of the prompts.
         case embedding = 4
     }

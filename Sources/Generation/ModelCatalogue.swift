@@ -48,7 +48,7 @@ struct ModelCatalogue {
                     + "seedImage and no refiner, to finish that picture. "
                     + listing(.base),
                 fields: ["model"])
-        case .embedding: throw notWhole(model, field: "model")
+        case .lora, .embedding: throw notWhole(model, field: "model")
         case .unusable: throw unusable(model, field: "model")
         }
     }
@@ -85,12 +85,14 @@ struct ModelCatalogue {
             "No model is called \(quoted(name)). \(suggestion)\(listing(role))", fields: [field])
     }
 
-    func unusable(_ model: ModelDescription, field: String) -> GenerationError {
+    func unusable(
+        _ model: ModelDescription, field: String, listing role: ModelDescription.Role = .base
+    ) -> GenerationError {
         let problem = model.problem.isEmpty ? "" : ": \(model.problem)"
         return GenerationError(
             .failedPrecondition, code: "modelUnavailable",
             "\(quoted(model.id)) (\(model.architecture)) cannot be used\(problem). "
-                + listing(.base),
+                + listing(role),
             fields: [field])
     }
 
@@ -99,6 +101,7 @@ struct ModelCatalogue {
         let kind =
             switch role {
             case .refiner: "Refiners"
+            case .lora: "LoRA"
             case .embedding: "Embeddings"
             case .base, .unusable: "Base models"
             }

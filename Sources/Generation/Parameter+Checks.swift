@@ -55,6 +55,8 @@ extension Parameter {
                 return
             }
             throw invalid("is \(quoted(text)): it must be \(choices.joined(separator: " or "))")
+        case .loras(let count, let weight):
+            try check(request.loras, count: count, weight: weight)
         }
     }
 
@@ -92,17 +94,20 @@ extension Parameter {
         }
     }
 
-    private func checkName(_ text: String, _ range: ClosedRange<Int>) throws(GenerationError) {
+    func checkName(
+        _ text: String, _ range: ClosedRange<Int>, part: String = ""
+    ) throws(GenerationError) {
         if !range.contains(text.utf8.count) {
             throw invalid(
-                "has \(text.utf8.count) bytes: it may have at most \(range.upperBound)")
+                "has \(text.utf8.count) bytes: it may have at most \(range.upperBound)", part: part)
         }
         if text.unicodeScalars.contains(where: { $0.value < 0x20 || $0.value == 0x7F }) {
-            throw invalid("is \(quoted(text)), with control characters in it: take them out")
+            throw invalid(
+                "is \(quoted(text)), with control characters in it: take them out", part: part)
         }
     }
 
-    private func invalid(_ problem: String, part: String = "") -> GenerationError {
+    func invalid(_ problem: String, part: String = "") -> GenerationError {
         .invalid(name + part, code: code, "\(name)\(part) \(problem).")
     }
 }

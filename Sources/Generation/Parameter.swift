@@ -34,6 +34,8 @@ public struct Parameter: Sendable {
         case embeddings(count: Int, weight: ClosedRange<Double>)
         /// One of a few words.
         case choice(Field<String>, [String])
+        /// How many, and how much each may weigh.
+        case loras(count: Int, weight: ClosedRange<Double>)
     }
 
     init(
@@ -56,6 +58,7 @@ public struct Parameter: Sendable {
         public static let aestheticScore = 6.0
         public static let negativeAestheticScore = 2.5
         public static let strength = 0.8
+        public static let loraWeight = 1.0
     }
 
     /// In a prompt's place: no text, said on purpose.
@@ -69,6 +72,9 @@ public struct Parameter: Sendable {
     public static let embeddingCountMaximum = 8
 
     static let sizeConditioning = 0...16384
+
+    /// More LoRA than this in one request are refused.
+    public static let loraCountMaximum = 8
 
     /// Every parameter, in the order in which they are checked and documented.
     public static let all: [Parameter] = [
@@ -203,6 +209,11 @@ public struct Parameter: Sendable {
             "strength", .number(\.strength, 0...1), default: plain(Default.strength),
             "The last floor(steps * strength) steps are run on seedImage; 1 leaves hardly any of it."
         ),
+        Parameter(
+            "lora", .loras(count: loraCountMaximum, weight: -4...4), default: "none",
+            "Changes of weights for this job, {model, weight, applyTo}: weight is 1 and applyTo base "
+                + "when absent; base, refiner or both.",
+            wireName: "loras"),
     ]
 }
 

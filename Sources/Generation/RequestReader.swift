@@ -178,6 +178,8 @@ extension Parameter {
         case .point(let field, _):
             let (top, left) = try pair(value, "top", "left", path: path)
             request[keyPath: field] = ImagePoint(top: top, left: left)
+        case .loras:
+            request.loras = try Self.loras(value, path: path)
         }
     }
 

@@ -59,6 +59,9 @@ extension GenerationRequest {
         seedImage = try nonEmptyText(message.seed_image, "seedImage")
         maskImage = try nonEmptyText(message.mask_image, "maskImage")
         strength = member(message.strength_presence_case, message.strength)
+        for case let lora? in elements(message.n_loras, message.loras) {
+            loras.append(try LoRA(lora.pointee, path: "lora[\(loras.count)]"))
+        }
     }
 }
 
@@ -107,6 +110,22 @@ extension GenerationJob.HandoffHistory {
                 "handoffHistory", code: "invalidHandoffHistory",
                 "handoffHistory is \"\(other)\": it must be KEEP or RESET.")
         }
+    }
+}
+
+extension GenerationRequest.LoRA {
+    fileprivate init(
+        _ message: Refinery__V1__Lora, path: String
+    ) throws(GenerationError) {
+        guard let applyTo = Target(rawValue: Int32(bitPattern: message.apply_to.rawValue)) else {
+            throw .invalid(
+                "\(path).applyTo", code: "invalidLora",
+                "\(path).applyTo is \(message.apply_to.rawValue): it must be BASE_ONLY (0), "
+                    + "REFINER_ONLY (1) or BOTH (2).")
+        }
+        self.init(
+            model: try nonEmptyText(message.model, "\(path).model"),
+            weight: member(message.weight_presence_case, message.weight), applyTo: applyTo)
     }
 }
 
@@ -208,6 +227,20 @@ extension Arena {
             message.strength_presence_case =
                 REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE_STRENGTH
             message.strength = strength
+        }
+        (message.n_loras, message.loras) = array(request.loras.map { self.message($0) })
+    }
+
+    private func message(
+        _ lora: GenerationRequest.LoRA
+    ) -> UnsafeMutablePointer<Refinery__V1__Lora>? {
+        make(refinery__v1__lora__init) {
+            $0.model = bytes(lora.model ?? "")
+            if let weight = lora.weight {
+                $0.weight_presence_case = REFINERY__V1__LORA__WEIGHT_PRESENCE_WEIGHT
+                $0.weight = weight
+            }
+            $0.apply_to = Refinery__V1__Lora__ApplyTo(rawValue: UInt32(lora.applyTo.rawValue))
         }
     }
 

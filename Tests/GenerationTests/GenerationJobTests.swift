@@ -70,6 +70,21 @@ import Testing
         #expect(job.negativePrompt2 == nil)
     }
 
+    @Test func `a LoRA is for the base, once, unless it says otherwise`() throws {
+        var asked = refined()
+        asked.loras = [
+            GenerationRequest.LoRA(model: "lora"),
+            GenerationRequest.LoRA(model: "civitai:1@2", weight: -0.5, applyTo: .both),
+        ]
+        let job = try GenerationJob(asked, models: sampleModels)
+        #expect(
+            job.loras == [
+                GenerationJob.LoRA(model: "lora", weight: 1, applyTo: .base),
+                GenerationJob.LoRA(model: "lora", weight: -0.5, applyTo: .both),
+            ])
+        #expect(try GenerationJob(request(), models: sampleModels).loras.isEmpty)
+    }
+
     @Test func `counts seeds up, to the last there is`() throws {
         let job = try GenerationJob(
             request {
@@ -125,6 +140,12 @@ import Testing
                 case .point(let field, let range):
                     let side = edge ? range.upperBound : range.lowerBound
                     asked[keyPath: field] = ImagePoint(top: side, left: side)
+                case .loras(let count, let weight):
+                    asked.loras = Array(
+                        repeating: GenerationRequest.LoRA(
+                            model: "lora", weight: edge ? weight.upperBound : weight.lowerBound,
+                            applyTo: edge ? .both : .refiner),
+                        count: edge ? count : 1)
                 case .choice(let field, let choices):
                     asked[keyPath: field] = edge ? choices.last : choices.first
                 // Which models there are has tests of its own.

@@ -16,6 +16,7 @@ import Testing
             "refiner.startStepPercentage", "start_step_percentage",
             "invalidRefinerStartStepPercentage"
         ),
+        ("lora", "loras", "invalidLora"),
         ("refiner.CFGScale", "cfg_scale", "invalidRefinerCFGScale"),
     ])
     func `gives each its proto name and its error code`(
@@ -37,7 +38,7 @@ import Testing
             let fields = Set(
                 body.matches(
                     of:
-                        #/(?:string|uint32|int64|double|Size|Point|HandoffHistory|Embedding) ([a-z_0-9]+) = /#
+                        #/(?:string|uint32|int64|double|Size|Point|HandoffHistory|Embedding|Lora) ([a-z_0-9]+) = /#
                 )
                 .map { String($0.1) })
             let table = Set(

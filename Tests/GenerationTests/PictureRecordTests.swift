@@ -39,6 +39,7 @@ struct PictureRecordTests {
         $0.seedImage = samplePicture
         $0.maskImage = sampleMask
         $0.strength = 0.6
+        $0.loras = [.init(model: "lora"), .init(model: "lora", weight: -0.5, applyTo: .both)]
     }
 
     @Test func `what a record says makes the same job of the last image`() throws {

@@ -187,6 +187,51 @@ private let handoffs: [Refusal] = [
         }, "invalidSteps", ["steps", "refiner"], says: ["at least 2"]),
 ]
 
+private func adapted(_ loras: GenerationRequest.LoRA...) -> GenerationRequest {
+    request { $0.loras = loras }
+}
+
+private let loras: [Refusal] = [
+    Refusal(
+        adapted(.init(model: "lora"), .init()), "missingLora", ["lora[1].model"],
+        says: ["list of models"]),
+    Refusal(adapted(.init(model: "")), "missingLora", ["lora[0].model"]),
+    Refusal(adapted(.init(model: "a\u{7}")), "invalidLora", ["lora[0].model"], says: ["control"]),
+    Refusal(
+        adapted(.init(model: String(repeating: "a", count: 257))), "invalidLora",
+        ["lora[0].model"], says: ["at most 256"]),
+    Refusal(
+        adapted(.init(model: "lora", weight: 4.001)), "invalidLora", ["lora[0].weight"],
+        says: ["4.001", "from -4 to 4"]),
+    Refusal(
+        adapted(.init(model: "lora"), .init(model: "lora", weight: .nan)), "invalidLora",
+        ["lora[1].weight"]),
+    Refusal(
+        request { $0.loras = Array(repeating: .init(model: "lora"), count: 9) }, "invalidLora",
+        ["lora"], says: ["has 9 entries", "at most 8"]),
+    Refusal(
+        adapted(.init(model: "lora", applyTo: .both)), "incompatibleParameters",
+        ["lora[0].applyTo", "refiner"], says: ["add a refiner"]),
+    Refusal(
+        adapted(.init(model: "lorra")), "modelNotFound", ["lora[0].model"],
+        says: ["'lorra'", "Did you mean 'lora'?", "LoRA here: 'lora'."], status: .notFound),
+    Refusal(
+        adapted(.init(model: "sdxl")), "invalidLora", ["lora[0].model"],
+        says: ["'sdxl' is SDXL base, not a LoRA"], status: .failedPrecondition),
+    Refusal(
+        adapted(.init(model: "flux")), "invalidLora", ["lora[0].model"],
+        says: ["'flux' is FLUX, not a LoRA"], status: .failedPrecondition),
+    Refusal(
+        adapted(.init(model: "broken-lora")), "modelUnavailable", ["lora[0].model"],
+        says: ["a pair is not complete", "LoRA here: 'lora'."], status: .failedPrecondition),
+    Refusal(
+        request { $0.model = "lora" }, "invalidModel", ["model"],
+        says: ["is LoRA", "name it under lora"], status: .failedPrecondition),
+    Refusal(
+        refined { $0.model = "lora" }, "invalidRefinerModel", ["refiner.model"],
+        says: ["'lora' is LoRA, not the SDXL refiner"], status: .failedPrecondition),
+]
+
 private let roles: [Refusal] = [
     Refusal(
         request { $0.model = "sdxll" }, "modelNotFound", ["model"],
@@ -233,6 +278,10 @@ private let roles: [Refusal] = [
     }
 
     @Test(arguments: handoffs) func `for a bad handoff`(_ refusal: Refusal) {
+        check(refusal)
+    }
+
+    @Test(arguments: loras) func `for a bad LoRA`(_ refusal: Refusal) {
         check(refusal)
     }
 

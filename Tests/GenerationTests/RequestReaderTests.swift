@@ -44,6 +44,29 @@ import Testing
         #expect(reading.notices.count == 5)
     }
 
+    @Test(arguments: ["lora", "loras"])
+    func `has LoRA in either spelling`(key: String) throws {
+        let text = """
+            {"\(key)": [{"model": "a"}, {"model": "b", "weight": -2, "applyTo": "both"},
+                {"model": "c", "weight": 0.5, "apply_to": "REFINER_ONLY"},
+                {"weight": null, "applyTo": null}]}
+            """
+        #expect(
+            try RequestReader.read(Array(text.utf8)).requests[0].loras == [
+                .init(model: "a"), .init(model: "b", weight: -2, applyTo: .both),
+                .init(model: "c", weight: 0.5, applyTo: .refiner), .init(),
+            ])
+    }
+
+    @Test func `with LoRA is written as it is read`() throws {
+        var asked = fullRequest
+        asked.loras = [
+            .init(model: "a"), .init(model: "b\"c", weight: -2.5, applyTo: .both),
+            .init(model: "d", weight: 0, applyTo: .refiner),
+        ]
+        #expect(try RequestReader.read(Array(asked.json.text.utf8)).requests == [asked])
+    }
+
     @Test func `keeps null and empty apart`() throws {
         let text =
             #"{"positivePrompt": "ab", "negativePrompt": "", "negativePrompt2": null, "refiner": {}}"#
@@ -84,7 +107,6 @@ import Testing
         ),
         ("{\"taskType\": \"imageUpscale\"}", "unsupportedTaskType", "taskType", "imageInference"),
         ("{\"outputFormat\": \"GIF\"}", "invalidOutputFormat", "outputFormat", "PNG"),
-        ("{\"lora\": [{\"model\": \"x\"}]}", "unsupportedParameter", "lora", "not supported"),
         ("{\"embeddings\": {}}", "invalidType", "embeddings", "array"),
         (
             "{\"embeddings\": [{\"wieght\": 1}]}", "unknownParameter", "embeddings[0].wieght",
@@ -94,6 +116,17 @@ import Testing
             "{\"embeddings\": [{\"weight\": \"1\"}]}", "invalidType", "embeddings[0].weight",
             "number"
         ),
+        ("{\"lora\": {\"model\": \"x\"}}", "invalidType", "lora", "an array"),
+        ("{\"lora\": [\"x\"]}", "invalidType", "lora[0]", "an object with model"),
+        ("{\"lora\": [{}, {\"model\": 1}]}", "invalidType", "lora[1].model", "a text"),
+        ("{\"lora\": [{\"weight\": \"1\"}]}", "invalidType", "lora[0].weight", "a number"),
+        ("{\"lora\": [{\"wieght\": 1}]}", "unknownParameter", "lora[0].wieght", "weight?"),
+        ("{\"lora\": [{\"applyTo\": \"all\"}]}", "invalidLora", "lora[0].applyTo", "both"),
+        (
+            "{\"lora\": [{\"applyTo\": \"base\", \"apply_to\": \"base\"}]}",
+            "incompatibleParameters", "lora[0].apply_to", "another spelling"
+        ),
+        ("{\"lora\": [], \"loras\": []}", "incompatibleParameters", "loras", "another spelling"),
         ("{\"clipSkip\": 1.5}", "invalidType", "clipSkip", "whole number"),
         ("{\"handoff_history\": 1}", "invalidType", "handoff_history", "a text"),
         ("{\"webhook_url\": \"x\"}", "unsupportedParameter", "webhook_url", "not supported"),

@@ -8,6 +8,8 @@ let sampleModels = [
     model("style", "SDXL textual inversion", .embedding),
     model("flux", "FLUX", .unusable, problem: "transformers are not run here"),
     model("sd15", "Stable Diffusion 1.x", .base),
+    model("lora", "LoRA", .lora, aliases: ["civitai:1@2"]),
+    model("broken-lora", "LoRA", .unusable, problem: "a pair is not complete"),
     model("broken-refiner", "SDXL refiner", .unusable, problem: "a tensor is missing"),
 ]
 

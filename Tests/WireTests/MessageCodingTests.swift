@@ -30,6 +30,10 @@ struct MessageCodingTests {
         ]
         request.eta = 0
         request.handoffHistory = "RESET"
+        request.loras = [
+            .init(model: "a", weight: -0.0, applyTo: .both), .init(),
+            .init(model: "湖", applyTo: .refiner),
+        ]
         request.refiner?.startStep = 0
         request.refiner?.startTimestep = 0
         request.refiner?.startSigma = .infinity
@@ -68,6 +72,15 @@ struct MessageCodingTests {
         var request = GenerationRequest()
         request.handoffHistory = "reset"
         #expect(throws: GenerationError.self) { try CallRequest.generate(request).packed() }
+    }
+
+    @Test func `a LoRA for an expert that there is not is refused by its place`() throws {
+        let good = Bytes.bytes(field: 24, Bytes.text(field: 1, "a"))
+        let error = #expect(throws: GenerationError.self) {
+            try Self.decoded(good + Bytes.bytes(field: 24, Bytes.varint(field: 3, 3)))
+        }
+        #expect(error?.fields == ["lora[1].applyTo"])
+        #expect(error?.message.contains("BOTH (2)") == true)
     }
 
     @Test func `numbers out of range pass through, for the job to judge`() throws {

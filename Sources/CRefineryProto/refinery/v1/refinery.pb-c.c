@@ -97,6 +97,51 @@ void   refinery__v1__embedding__free_unpacked
   assert(message->base.descriptor == &refinery__v1__embedding__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   refinery__v1__lora__init
+                     (Refinery__V1__Lora         *message)
+{
+  static const Refinery__V1__Lora init_value = REFINERY__V1__LORA__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__lora__get_packed_size
+                     (const Refinery__V1__Lora *message)
+{
+  assert(message->base.descriptor == &refinery__v1__lora__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__lora__pack
+                     (const Refinery__V1__Lora *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__lora__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__lora__pack_to_buffer
+                     (const Refinery__V1__Lora *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__lora__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__Lora *
+       refinery__v1__lora__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__Lora *)
+     protobuf_c_message_unpack (&refinery__v1__lora__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__lora__free_unpacked
+                     (Refinery__V1__Lora *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__lora__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   refinery__v1__refiner__init
                      (Refinery__V1__Refiner         *message)
 {
@@ -1087,7 +1132,7 @@ void   refinery__v1__error_detail__free_unpacked
   assert(message->base.descriptor == &refinery__v1__error_detail__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[29] =
+static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[30] =
 {
   {
     "request_id",
@@ -1366,6 +1411,18 @@ static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_desc
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "loras",
+    24,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Refinery__V1__GenerateRequest, n_loras),
+    offsetof(Refinery__V1__GenerateRequest, loras),
+    &refinery__v1__lora__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "embeddings",
     25,
     PROTOBUF_C_LABEL_REPEATED,
@@ -1442,12 +1499,13 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   11,   /* field[11] = cfg_scale */
   20,   /* field[20] = clip_skip */
   15,   /* field[15] = crop_top_left */
-  23,   /* field[23] = embeddings */
-  27,   /* field[27] = eta */
+  24,   /* field[24] = embeddings */
+  28,   /* field[28] = eta */
   22,   /* field[22] = guidance_rescale */
-  28,   /* field[28] = handoff_history */
+  29,   /* field[29] = handoff_history */
   7,   /* field[7] = height */
-  25,   /* field[25] = mask_image */
+  23,   /* field[23] = loras */
+  26,   /* field[26] = mask_image */
   5,   /* field[5] = model */
   18,   /* field[18] = negative_crop_top_left */
   17,   /* field[17] = negative_original_size */
@@ -1463,18 +1521,17 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   0,   /* field[0] = request_id */
   9,   /* field[9] = scheduler */
   10,   /* field[10] = seed */
-  24,   /* field[24] = seed_image */
+  25,   /* field[25] = seed_image */
   8,   /* field[8] = steps */
-  26,   /* field[26] = strength */
+  27,   /* field[27] = strength */
   16,   /* field[16] = target_size */
   6,   /* field[6] = width */
 };
-static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[3 + 1] =
+static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 25, 23 },
-  { 27, 24 },
-  { 0, 29 }
+  { 27, 25 },
+  { 0, 30 }
 };
 const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
 {
@@ -1484,10 +1541,10 @@ const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
   "Refinery__V1__GenerateRequest",
   "refinery.v1",
   sizeof(Refinery__V1__GenerateRequest),
-  29,
+  30,
   refinery__v1__generate_request__field_descriptors,
   refinery__v1__generate_request__field_indices_by_name,
-  3,  refinery__v1__generate_request__number_ranges,
+  2,  refinery__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) refinery__v1__generate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -1540,6 +1597,100 @@ const ProtobufCMessageDescriptor refinery__v1__embedding__descriptor =
   refinery__v1__embedding__field_indices_by_name,
   1,  refinery__v1__embedding__number_ranges,
   (ProtobufCMessageInit) refinery__v1__embedding__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue refinery__v1__lora__apply_to__enum_values_by_number[3] =
+{
+  { "BASE_ONLY", "REFINERY__V1__LORA__APPLY_TO__BASE_ONLY", 0 },
+  { "REFINER_ONLY", "REFINERY__V1__LORA__APPLY_TO__REFINER_ONLY", 1 },
+  { "BOTH", "REFINERY__V1__LORA__APPLY_TO__BOTH", 2 },
+};
+static const ProtobufCIntRange refinery__v1__lora__apply_to__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex refinery__v1__lora__apply_to__enum_values_by_name[3] =
+{
+  { "BASE_ONLY", 0 },
+  { "BOTH", 2 },
+  { "REFINER_ONLY", 1 },
+};
+const ProtobufCEnumDescriptor refinery__v1__lora__apply_to__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "refinery.v1.Lora.ApplyTo",
+  "ApplyTo",
+  "Refinery__V1__Lora__ApplyTo",
+  "refinery.v1",
+  3,
+  refinery__v1__lora__apply_to__enum_values_by_number,
+  3,
+  refinery__v1__lora__apply_to__enum_values_by_name,
+  1,
+  refinery__v1__lora__apply_to__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__lora__field_descriptors[3] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Lora, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "weight",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Refinery__V1__Lora, weight_presence_case),
+    offsetof(Refinery__V1__Lora, weight),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "apply_to",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Lora, apply_to),
+    &refinery__v1__lora__apply_to__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__lora__field_indices_by_name[] = {
+  2,   /* field[2] = apply_to */
+  0,   /* field[0] = model */
+  1,   /* field[1] = weight */
+};
+static const ProtobufCIntRange refinery__v1__lora__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor refinery__v1__lora__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.Lora",
+  "Lora",
+  "Refinery__V1__Lora",
+  "refinery.v1",
+  sizeof(Refinery__V1__Lora),
+  3,
+  refinery__v1__lora__field_descriptors,
+  refinery__v1__lora__field_indices_by_name,
+  1,  refinery__v1__lora__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__lora__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor refinery__v1__refiner__field_descriptors[10] =
@@ -2976,20 +3127,22 @@ const ProtobufCMessageDescriptor refinery__v1__list_models_response__descriptor 
   (ProtobufCMessageInit) refinery__v1__list_models_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue refinery__v1__model__role__enum_values_by_number[4] =
+static const ProtobufCEnumValue refinery__v1__model__role__enum_values_by_number[5] =
 {
   { "UNUSABLE", "REFINERY__V1__MODEL__ROLE__UNUSABLE", 0 },
   { "BASE_MODEL", "REFINERY__V1__MODEL__ROLE__BASE_MODEL", 1 },
   { "REFINER_MODEL", "REFINERY__V1__MODEL__ROLE__REFINER_MODEL", 2 },
+  { "LORA", "REFINERY__V1__MODEL__ROLE__LORA", 3 },
   { "EMBEDDING", "REFINERY__V1__MODEL__ROLE__EMBEDDING", 4 },
 };
 static const ProtobufCIntRange refinery__v1__model__role__value_ranges[] = {
-{0, 0},{4, 3},{0, 4}
+{0, 0},{0, 5}
 };
-static const ProtobufCEnumValueIndex refinery__v1__model__role__enum_values_by_name[4] =
+static const ProtobufCEnumValueIndex refinery__v1__model__role__enum_values_by_name[5] =
 {
   { "BASE_MODEL", 1 },
-  { "EMBEDDING", 3 },
+  { "EMBEDDING", 4 },
+  { "LORA", 3 },
   { "REFINER_MODEL", 2 },
   { "UNUSABLE", 0 },
 };
@@ -3000,11 +3153,11 @@ const ProtobufCEnumDescriptor refinery__v1__model__role__descriptor =
   "Role",
   "Refinery__V1__Model__Role",
   "refinery.v1",
-  4,
+  5,
   refinery__v1__model__role__enum_values_by_number,
-  4,
+  5,
   refinery__v1__model__role__enum_values_by_name,
-  2,
+  1,
   refinery__v1__model__role__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };

@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Refinery__V1__GenerateRequest Refinery__V1__GenerateRequest;
 typedef struct Refinery__V1__Embedding Refinery__V1__Embedding;
+typedef struct Refinery__V1__Lora Refinery__V1__Lora;
 typedef struct Refinery__V1__Refiner Refinery__V1__Refiner;
 typedef struct Refinery__V1__UploadImageRequest Refinery__V1__UploadImageRequest;
 typedef struct Refinery__V1__UploadedImage Refinery__V1__UploadedImage;
@@ -43,10 +44,20 @@ typedef struct Refinery__V1__ErrorDetail Refinery__V1__ErrorDetail;
 
 /* --- enums --- */
 
+typedef enum _Refinery__V1__Lora__ApplyTo {
+  /*
+   * The model that GenerateRequest.model names.
+   */
+  REFINERY__V1__LORA__APPLY_TO__BASE_ONLY = 0,
+  REFINERY__V1__LORA__APPLY_TO__REFINER_ONLY = 1,
+  REFINERY__V1__LORA__APPLY_TO__BOTH = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__LORA__APPLY_TO)
+} Refinery__V1__Lora__ApplyTo;
 typedef enum _Refinery__V1__Model__Role {
   REFINERY__V1__MODEL__ROLE__UNUSABLE = 0,
   REFINERY__V1__MODEL__ROLE__BASE_MODEL = 1,
   REFINERY__V1__MODEL__ROLE__REFINER_MODEL = 2,
+  REFINERY__V1__MODEL__ROLE__LORA = 3,
   REFINERY__V1__MODEL__ROLE__EMBEDDING = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__MODEL__ROLE)
 } Refinery__V1__Model__Role;
@@ -201,6 +212,11 @@ struct  Refinery__V1__GenerateRequest
   size_t n_embeddings;
   Refinery__V1__Embedding **embeddings;
   Refinery__V1__HandoffHistory handoff_history;
+  /*
+   * At most 8; what they change adds up.
+   */
+  size_t n_loras;
+  Refinery__V1__Lora **loras;
   Refinery__V1__GenerateRequest__NegativePromptPresenceCase negative_prompt_presence_case;
   union {
     ProtobufCBinaryData negative_prompt;
@@ -244,7 +260,7 @@ struct  Refinery__V1__GenerateRequest
 };
 #define REFINERY__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__generate_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0,NULL, REFINERY__V1__HANDOFF_HISTORY__KEEP, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0,NULL, REFINERY__V1__HANDOFF_HISTORY__KEEP, 0,NULL, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET, {0} }
 
 
 typedef enum {
@@ -271,6 +287,33 @@ struct  Refinery__V1__Embedding
 #define REFINERY__V1__EMBEDDING__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__embedding__descriptor) \
     , {0,NULL}, REFINERY__V1__EMBEDDING__WEIGHT_PRESENCE__NOT_SET, {0} }
+
+
+typedef enum {
+  REFINERY__V1__LORA__WEIGHT_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__LORA__WEIGHT_PRESENCE_WEIGHT = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__LORA__WEIGHT_PRESENCE__CASE)
+} Refinery__V1__Lora__WeightPresenceCase;
+
+/*
+ * A LoRA: a small file that changes a model's weights, for this job only.
+ */
+struct  Refinery__V1__Lora
+{
+  ProtobufCMessage base;
+  /*
+   * A name from ListModels whose role is LORA.
+   */
+  ProtobufCBinaryData model;
+  Refinery__V1__Lora__ApplyTo apply_to;
+  Refinery__V1__Lora__WeightPresenceCase weight_presence_case;
+  union {
+    double weight;
+  };
+};
+#define REFINERY__V1__LORA__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__lora__descriptor) \
+    , {0,NULL}, REFINERY__V1__LORA__APPLY_TO__BASE_ONLY, REFINERY__V1__LORA__WEIGHT_PRESENCE__NOT_SET, {0} }
 
 
 typedef enum {
@@ -847,6 +890,25 @@ Refinery__V1__Embedding *
 void   refinery__v1__embedding__free_unpacked
                      (Refinery__V1__Embedding *message,
                       ProtobufCAllocator *allocator);
+/* Refinery__V1__Lora methods */
+void   refinery__v1__lora__init
+                     (Refinery__V1__Lora         *message);
+size_t refinery__v1__lora__get_packed_size
+                     (const Refinery__V1__Lora   *message);
+size_t refinery__v1__lora__pack
+                     (const Refinery__V1__Lora   *message,
+                      uint8_t             *out);
+size_t refinery__v1__lora__pack_to_buffer
+                     (const Refinery__V1__Lora   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__Lora *
+       refinery__v1__lora__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__lora__free_unpacked
+                     (Refinery__V1__Lora *message,
+                      ProtobufCAllocator *allocator);
 /* Refinery__V1__Refiner methods */
 void   refinery__v1__refiner__init
                      (Refinery__V1__Refiner         *message);
@@ -1273,6 +1335,9 @@ typedef void (*Refinery__V1__GenerateRequest_Closure)
 typedef void (*Refinery__V1__Embedding_Closure)
                  (const Refinery__V1__Embedding *message,
                   void *closure_data);
+typedef void (*Refinery__V1__Lora_Closure)
+                 (const Refinery__V1__Lora *message,
+                  void *closure_data);
 typedef void (*Refinery__V1__Refiner_Closure)
                  (const Refinery__V1__Refiner *message,
                   void *closure_data);
@@ -1439,6 +1504,8 @@ extern const ProtobufCEnumDescriptor    refinery__v1__handoff_history__descripto
 extern const ProtobufCEnumDescriptor    refinery__v1__phase__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__embedding__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__lora__descriptor;
+extern const ProtobufCEnumDescriptor    refinery__v1__lora__apply_to__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__refiner__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__upload_image_request__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__uploaded_image__descriptor;
