@@ -52,6 +52,9 @@ enum PictureTexts {
             add("Seed image", input.seedImageName)
             add("Mask image", input.maskImageName)
         }
+        for lora in job.loras {
+            add("LoRA", "\(lora.model), weight \(plain(lora.weight)), \(lora.applyTo)")
+        }
         add("Advice", plan.advice.isEmpty ? nil : plan.advice.joined(separator: "\n"))
         return texts
     }

@@ -4,10 +4,10 @@ internal import Weights
 /// One expert: a base or a refiner with its text encoders. Immutable, shared by all lanes; the
 /// weights stay in the mapped files.
 struct Expert: Sendable {
-    let unet: UNet
+    var unet: UNet
     /// The base's first encoder.
-    let clipL: TextEncoder?
-    let openCLIP: TextEncoder
+    var clipL: TextEncoder?
+    var openCLIP: TextEncoder
     /// The base's decodes, and encodes a picture to start from; the refiner's own does when it works
     /// alone, and may be missing from its file.
     let decoder: VAEDecoder?
@@ -15,7 +15,7 @@ struct Expert: Sendable {
     /// See ``Fingerprint``.
     let digest: String
     /// Whose tensors it computes with.
-    let files: [ModelFile]
+    var files: [ModelFile]
 
     /// Of the shorter text encoder.
     var textLayerCount: Int {

@@ -23,16 +23,36 @@ enum Fingerprint {
     /// every eighth one's bytes. Reading 13 GB at each start would take half a minute; two different
     /// checkpoints differ in every tensor.
     static func digest(of model: StoredModel) -> String {
-        var bytes: [UInt8] = []
-        for file in model.files {
-            for (index, name) in file.tensorNames.enumerated() {
-                bytes += name.utf8
-                bytes += (file.elementType(of: name)?.rawValue ?? "").utf8
-                bytes += "\(file.shape(of: name) ?? [])".utf8
-                guard index % 8 == 0 else { continue }
-                file.withBytes(of: name) { bytes += $0.prefix(64) }
-            }
-        }
+        hex(
+            model.files.reduce(into: []) { bytes, file in
+                for (index, name) in file.tensorNames.enumerated() {
+                    append(name, of: file, withSample: index % 8 == 0, to: &bytes)
+                }
+            })
+    }
+
+    /// Likewise of a LoRA; of these there may be hundreds, so samples of few of the tensors that
+    /// differ from file to file must do.
+    static func digest(of lora: ModelFile, sampling matrices: [String]) -> String {
+        let samples = 16
+        let step = max(1, matrices.count / samples)
+        let sampled = Set(stride(from: 0, to: matrices.count, by: step).map { matrices[$0] })
+        return hex(
+            lora.tensorNames.reduce(into: []) { bytes, name in
+                append(name, of: lora, withSample: sampled.contains(name), to: &bytes)
+            })
+    }
+
+    private static func append(
+        _ name: String, of file: ModelFile, withSample: Bool, to bytes: inout [UInt8]
+    ) {
+        bytes += name.utf8
+        bytes += (file.elementType(of: name)?.rawValue ?? "").utf8
+        bytes += "\(file.shape(of: name) ?? [])".utf8
+        if withSample { file.withBytes(of: name) { bytes += $0.prefix(64) } }
+    }
+
+    private static func hex(_ bytes: [UInt8]) -> String {
         let digest = SHA256.digest(of: bytes).prefix(6)
         return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }

@@ -9,6 +9,7 @@ struct LoadedModels: Sendable {
     /// By the ids of the models.
     let experts: [String: Expert]
     let inversions: [String: TextualInversion]
+    let loras: LoRALibrary
 
     /// - Parameters:
     ///   - vae: decodes in place of every base's own.
@@ -16,6 +17,7 @@ struct LoadedModels: Sendable {
     init(_ catalog: ModelCatalog, vae: StoredModel?, reusing old: LoadedModels?) {
         var experts: [String: Expert] = [:]
         var inversions: [String: TextualInversion] = [:]
+        var loras: [String: LoRAFile] = [:]
         var models = catalog.models
         for index in models.indices {
             let id = models[index].id
@@ -29,6 +31,7 @@ struct LoadedModels: Sendable {
                 case .base: experts[id] = try Expert(base: model, vae: vae)
                 case .refiner: experts[id] = try Expert(refiner: model)
                 case .embedding: inversions[id] = try TextualInversion(model)
+                case .lora: loras[id] = try LoRAFile(model.unet.file)
                 case .unusable: break
                 }
             } catch {
@@ -40,5 +43,6 @@ struct LoadedModels: Sendable {
         self.models = models
         self.experts = experts
         self.inversions = inversions
+        self.loras = LoRALibrary(loras, experts: experts)
     }
 }

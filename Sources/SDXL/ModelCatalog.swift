@@ -163,6 +163,7 @@ extension ModelDescription {
         switch architecture {
         case .sdxlRefiner: .refiner
         case .textualInversion: .embedding
+        case .lora: .lora
         default: .base
         }
     }
@@ -173,12 +174,12 @@ extension ModelDescription {
         switch architecture {
         case .sdxlBase, .sdxlRefiner: break
         // What it holds is read when the generator is made.
-        case .textualInversion: return nil
+        case .textualInversion, .lora: return nil
         case .vae:
             return "its architecture is VAE, which decodes pictures and makes none: it takes the "
                 + "place of a base model's own"
         case .sdxlInpainting, .sdxlEditing, .stableDiffusion1, .stableDiffusion2, .stableDiffusion3,
-            .flux, .hiDream, .stableCascade, .pixArt, .diffusionTransformer, .lora, .controlNet,
+            .flux, .hiDream, .stableCascade, .pixArt, .diffusionTransformer, .controlNet,
             .textEncoder, .unknown:
             return "its architecture is \(architecture.name); this server makes pictures with SDXL "
                 + "base and refiner checkpoints"

@@ -5,13 +5,13 @@ internal import Weights
 /// VAE's, which has none.
 struct ResidualBlock: Sendable {
     let norm1: GroupNorm
-    let convolution1: Convolution
+    var convolution1: Convolution
     /// Of the embedding after its SiLU; added to every pixel between the convolutions.
-    let timeProjection: Linear?
+    var timeProjection: Linear?
     let norm2: GroupNorm
-    let convolution2: Convolution
+    var convolution2: Convolution
     /// Where the channel count changes.
-    let shortcut: Linear?
+    var shortcut: Linear?
 
     var outputs: Int { convolution2.outputs }
 

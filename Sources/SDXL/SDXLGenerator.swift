@@ -64,10 +64,12 @@ public final class SDXLGenerator: ImageGenerator {
         let first = try expert(job.model, field: "model")
         try checkPictures(job, first)
         let schedule = whole.dropFirst(try firstStep(job))
+        let loras = current.withLock { $0.loras }
         var advice =
             truncationAdvice(job, learned: learned.words) + unusedEmbeddingAdvice(job)
+            + (try loras.advice(job))
         var handoff: Handoff?
-        var digests = [first.digest]
+        var digests = [first.digest] + loras.used(by: job).map(\.digest)
         if let refiner = job.refiner {
             let second = try expert(refiner.model, field: "refiner.model")
             guard first.unet.inputConvolution.inputs == second.unet.inputConvolution.inputs else {
@@ -99,10 +101,14 @@ public final class SDXLGenerator: ImageGenerator {
         _ job: GenerationJob, plan: GenerationPlan
     ) throws(GenerationError) -> any GenerationRun {
         let (scheduler, schedule) = try resolveSchedule(job)
-        let first = try expert(job.model, field: "model")
+        let loras = current.withLock { $0.loras }
+        let first = try loras.adapted(
+            expert(job.model, field: "model"), id: job.model, .base, for: job)
         let second =
             if let refiner = job.refiner {
-                try expert(refiner.model, field: "refiner.model")
+                try loras.adapted(
+                    expert(refiner.model, field: "refiner.model"), id: refiner.model, .refiner,
+                    for: job)
             } else {
                 first.isRefiner ? first : nil
             }
@@ -110,6 +116,7 @@ public final class SDXLGenerator: ImageGenerator {
         let files =
             [(job.model, first.digest), (plan.refinerModel ?? job.model, (second ?? first).digest)]
             + zip(job.embeddings.map(\.model), learned.digests)
+            + loras.used(by: job).map { ($0.name, $0.digest) }
         for (id, digest) in files where !Fingerprint.text(plan.fingerprint, covers: digest) {
             throw GenerationError(
                 .failedPrecondition, code: "modelChanged",

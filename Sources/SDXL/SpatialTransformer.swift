@@ -4,19 +4,19 @@ internal import Weights
 /// Transformer blocks over the pixels of a feature map, each looking at the prompt.
 struct SpatialTransformer: Sendable {
     let norm: GroupNorm
-    let projectionIn: Linear
-    let blocks: [Block]
-    let projectionOut: Linear
+    var projectionIn: Linear
+    var blocks: [Block]
+    var projectionOut: Linear
 
     struct Block: Sendable {
         let norm1: LayerNorm
-        let selfAttention: AttentionLayer
+        var selfAttention: AttentionLayer
         let norm2: LayerNorm
-        let crossAttention: AttentionLayer
+        var crossAttention: AttentionLayer
         let norm3: LayerNorm
         /// To [values, gates] of the GEGLU.
-        let expand: Linear
-        let contract: Linear
+        var expand: Linear
+        var contract: Linear
     }
 
     /// A new activation. `context`: [images, 77, width].
@@ -51,10 +51,10 @@ extension SpatialTransformer.Block {
 
 /// Multi-head attention with its four projections.
 struct AttentionLayer: Sendable {
-    let queries: Linear
-    let keys: Linear
-    let values: Linear
-    let output: Linear
+    var queries: Linear
+    var keys: Linear
+    var values: Linear
+    var output: Linear
     let headDimension: Int
 
     /// target += attention of `input`'s tokens over `context`'s.

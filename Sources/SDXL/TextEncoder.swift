@@ -11,20 +11,20 @@ struct TextEncoder: Sendable {
     let headDimension: Int
     let tokenEmbedding: WeightTensor
     let positionEmbedding: WeightTensor
-    let layers: [Layer]
+    var layers: [Layer]
     let activation: ActivationFunction
     /// OpenCLIP's last norm and projection, [width, pooled width], used as x @ projection.
     let pooling: (norm: LayerNorm, projection: WeightTensor)?
 
     struct Layer: Sendable {
         let norm1: LayerNorm
-        let queries: Linear
-        let keys: Linear
-        let values: Linear
-        let output: Linear
+        var queries: Linear
+        var keys: Linear
+        var values: Linear
+        var output: Linear
         let norm2: LayerNorm
-        let expand: Linear
-        let contract: Linear
+        var expand: Linear
+        var contract: Linear
     }
 
     var pooledWidth: Int { pooling?.projection.shape[1] ?? 0 }

@@ -10,14 +10,14 @@ struct UNet: Sendable {
     /// Numbers of the size conditioning: 6 for the base, 5 for the refiner.
     let timeIDCount: Int
     let timeIDWidth: Int
-    let timeEmbedding: (Linear, Linear)
-    let labelEmbedding: (Linear, Linear)
-    let inputConvolution: Convolution
-    let down: [DownBlock]
-    let middle: (ResidualBlock, SpatialTransformer, ResidualBlock)
-    let up: [UpBlock]
+    var timeEmbedding: (Linear, Linear)
+    var labelEmbedding: (Linear, Linear)
+    var inputConvolution: Convolution
+    var down: [DownBlock]
+    var middle: (ResidualBlock, SpatialTransformer, ResidualBlock)
+    var up: [UpBlock]
     let outputNorm: GroupNorm
-    let outputConvolution: Convolution
+    var outputConvolution: Convolution
 
     enum DownBlock: Sendable {
         case residual(ResidualBlock, SpatialTransformer?)
@@ -25,9 +25,9 @@ struct UNet: Sendable {
     }
 
     struct UpBlock: Sendable {
-        let residual: ResidualBlock
-        let transformer: SpatialTransformer?
-        let upsample: Convolution?
+        var residual: ResidualBlock
+        var transformer: SpatialTransformer?
+        var upsample: Convolution?
     }
 
     /// What a prompt and its sizes become for one UNet; constant over the steps.

@@ -32,7 +32,7 @@ enum ModelList {
             Wording.printable(model.id), Wording.printable(model.architecture),
             Wording.printable(model.dtype), Wording.bytes(Int(model.byteCount)),
             "\(parameters(model.parameterCount)) parameters",
-            [.unusable, .embedding].contains(model.role)
+            [.unusable, .lora, .embedding].contains(model.role)
                 ? "" : "\(model.defaultSize.width) x \(model.defaultSize.height)",
         ]
     }
@@ -52,6 +52,7 @@ enum ModelList {
             case .base: "base"
             case .refiner: "refiner"
             case .embedding: "embedding"
+            case .lora: "lora"
             }
         return .object([
             "id": JSONText(model.id), "aliases": .array(model.aliases.map { JSONText($0) }),

@@ -35,6 +35,12 @@ struct RequestOptions: ParsableArguments {
     @Option(help: "The base model's share of the steps, 1 to 99; 80 to 95 is usual.")
     var refinerStartPercentage: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "A LoRA for the base model, and how much of it, -4 to 4; may be given again.",
+            valueName: "name[:weight]"))
+    var lora: [String] = []
+
     @Option(help: "Such as 'Euler' or 'Euler a'.")
     var scheduler: String?
 
@@ -171,7 +177,9 @@ struct RequestOptions: ParsableArguments {
         request.clipSkip = clipSkip
         request.promptWeighting = promptWeighting
         request.guidanceRescale = guidanceRescale
-        request.embeddings = embedding.map(Self.embedding)
+        request.embeddings = embedding.map(Self.weighted).map {
+            .init(model: $0.model, weight: $0.weight)
+        }
         request.eta = eta
         request.handoffHistory = handoffHistory
         request.strength = strength
@@ -182,16 +190,15 @@ struct RequestOptions: ParsableArguments {
             handoff.startStepPercentage = refinerStartPercentage
             request.refiner = handoff
         }
+        request.loras = lora.map(Self.weighted).map { .init(model: $0.model, weight: $0.weight) }
         return request
     }
 
-    /// `NAME` or `NAME:WEIGHT`, where a name may have colons in it.
-    private static func embedding(_ text: String) -> GenerationRequest.Embedding {
-        if let colon = text.lastIndex(of: ":"),
+    /// `NAME` or `NAME:WEIGHT`. A name may have colons in it, as `civitai:101055@128078` has.
+    private static func weighted(_ text: String) -> (model: String, weight: Double?) {
+        guard let colon = text.lastIndex(of: ":"),
             let weight = Double(text[text.index(after: colon)...])
-        {
-            return GenerationRequest.Embedding(model: String(text[..<colon]), weight: weight)
-        }
-        return GenerationRequest.Embedding(model: text)
+        else { return (text, nil) }
+        return (String(text[..<colon]), weight)
     }
 }

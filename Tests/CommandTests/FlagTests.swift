@@ -40,6 +40,7 @@ import Transport
         ]
         expected.promptWeighting = "compel"
         expected.handoffHistory = "RESET"
+        expected.loras = [.init(model: "civitai:1@2"), .init(model: "b:c", weight: -0.5)]
         var refiner = GenerationRequest.Refiner()
         refiner.model = "refiner"
         refiner.startStepPercentage = 90
@@ -48,7 +49,8 @@ import Transport
             try Self.request(
                 "a cat", "--negative-prompt", "", "--model", "base", "--scheduler", "Euler a",
                 "--steps", "40", "--seed", "1099511627776", "--cfg-scale", "6.5", "--width", "128",
-                "--height", "64", "--count", "2", "--refiner", "refiner",
+                "--height", "64", "--count", "2", "--lora", "civitai:1@2", "--lora",
+                "b:c:-0.5", "--refiner", "refiner",
                 "--refiner-start-percentage", "90",
                 "--clip-skip", "1", "--guidance-rescale", "0.7", "--eta", "0.5",
                 "--handoff-history", "RESET", "--prompt-weighting", "compel",
