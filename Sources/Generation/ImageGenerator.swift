@@ -104,6 +104,9 @@ public struct ModelDescription: Equatable, Sendable {
     public var minimumSide: Int
     /// Why it cannot be used; empty when it can.
     public var problem: String
+    /// Of the file, in 64 lower-case hex digits; empty until it is known, and for a model that is not one
+    /// file.
+    public var sha256: String
 
     /// ``architecture`` of the two experts that work together; any other is told to the caller only.
     public static let baseArchitecture = "SDXL base"
@@ -124,7 +127,7 @@ public struct ModelDescription: Equatable, Sendable {
     public init(
         id: String, aliases: [String], architecture: String, role: Role, dtype: String,
         byteCount: Int64, parameterCount: Int64, defaultSize: ImageSize,
-        minimumSide: Int, problem: String
+        minimumSide: Int, problem: String, sha256: String = ""
     ) {
         self.id = id
         self.aliases = aliases
@@ -136,5 +139,6 @@ public struct ModelDescription: Equatable, Sendable {
         self.defaultSize = defaultSize
         self.minimumSide = minimumSide
         self.problem = problem
+        self.sha256 = sha256
     }
 }

@@ -78,11 +78,30 @@ struct ModelCatalogue {
     ) throws(GenerationError) -> ModelDescription {
         if let model = models.first(where: { $0.id == name }) { return model }
         if let model = models.first(where: { $0.aliases.contains(name) }) { return model }
+        if let model = try hashed(name, field: field) { return model }
         let near = nearest(to: name, among: models.flatMap { [$0.id] + $0.aliases })
         let suggestion = near.map { "Did you mean \(quoted($0))? " } ?? ""
         throw GenerationError(
             .notFound, code: "modelNotFound",
             "No model is called \(quoted(name)). \(suggestion)\(listing(role))", fields: [field])
+    }
+
+    /// The model whose file has this SHA-256: all of it, or the first 10 digits, as user interfaces show
+    /// it. Nil where there is none. Copies of one file are as good as each other.
+    private func hashed(
+        _ name: String, field: String
+    ) throws(GenerationError) -> ModelDescription? {
+        guard [10, 64].contains(name.utf8.count), name.allSatisfy(\.isHexDigit) else { return nil }
+        let found = models.filter { $0.sha256.hasPrefix(name.lowercased()) }
+        guard Set(found.map(\.sha256)).count <= 1 else {
+            throw GenerationError(
+                .invalidArgument, code: "ambiguousModel",
+                "\(quoted(name)) begins the hashes of several models: "
+                    + found.map { quoted($0.id) }.joined(separator: ", ")
+                    + ". Give all 64 digits, or a name.",
+                fields: [field])
+        }
+        return found.first
     }
 
     func unusable(

@@ -53,7 +53,10 @@ enum Fingerprint {
     }
 
     private static func hex(_ bytes: [UInt8]) -> String {
-        let digest = SHA256.digest(of: bytes).prefix(6)
-        return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        hexadecimal(Array(SHA256.digest(of: bytes).prefix(6)))
     }
+}
+
+func hexadecimal(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }

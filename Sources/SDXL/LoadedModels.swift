@@ -5,7 +5,7 @@ internal import Weights
 struct LoadedModels: Sendable {
     let catalog: ModelCatalog
     /// The catalog's, where a file turned out not to be usable with its problem.
-    let models: [ModelDescription]
+    private(set) var models: [ModelDescription]
     /// By the ids of the models.
     let experts: [String: Expert]
     let inversions: [String: TextualInversion]
@@ -14,13 +14,16 @@ struct LoadedModels: Sendable {
     /// - Parameters:
     ///   - vae: decodes in place of every base's own.
     ///   - old: whose experts are taken over where their files are the same.
-    init(_ catalog: ModelCatalog, vae: StoredModel?, reusing old: LoadedModels?) {
+    init(
+        _ catalog: ModelCatalog, vae: StoredModel?, hashes: FileHashes, reusing old: LoadedModels?
+    ) {
         var experts: [String: Expert] = [:]
         var inversions: [String: TextualInversion] = [:]
         var loras: [String: LoRAFile] = [:]
         var models = catalog.models
         for index in models.indices {
             let id = models[index].id
+            models[index].sha256 = catalog.file(of: id).flatMap { hashes[$0] } ?? ""
             guard let model = catalog.stored(id) else { continue }
             if let known = old?.experts[id], model.files.first === known.files.first {
                 experts[id] = known
@@ -44,5 +47,23 @@ struct LoadedModels: Sendable {
         self.experts = experts
         self.inversions = inversions
         self.loras = LoRALibrary(loras, experts: experts)
+    }
+
+    /// The usable models that are files whose hash is not known.
+    var unhashedFiles: [(id: String, file: ModelDirectory.Place)] {
+        models.filter { $0.role != .unusable && $0.sha256.isEmpty }.compactMap { model in
+            catalog.file(of: model.id).map { (model.id, $0) }
+        }
+    }
+
+    /// Nil where the model is no longer that file.
+    mutating func setHash(
+        _ sha256: String, of file: ModelDirectory.Place, id: String
+    ) -> ModelDescription? {
+        guard catalog.file(of: id) == file,
+            let index = models.firstIndex(where: { $0.id == id })
+        else { return nil }
+        models[index].sha256 = sha256
+        return models[index]
     }
 }

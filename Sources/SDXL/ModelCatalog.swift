@@ -75,6 +75,14 @@ public struct ModelCatalog: Sendable {
         stored[name] ?? models.first { $0.aliases.contains(name) }.flatMap { stored[$0.id] }
     }
 
+    /// The path of the models directory; nil for the built-in models alone.
+    var directoryPath: String? { directory?.path }
+
+    /// Where a model lies that is one file; nil for others.
+    func file(of id: String) -> ModelDirectory.Place? {
+        entries.first { $0.id == id }?.place.flatMap { $0.isFolder ? nil : $0 }
+    }
+
     /// The ids of the files that hold a VAE and nothing else, in ascending order. They are listed
     /// among the models too, as unusable: they decode pictures and make none.
     public var vaeIDs: [String] {

@@ -1,8 +1,8 @@
 internal import Dispatch
 internal import Glibc
 
-/// Looks every two seconds what became of the models' files, on a thread of its own and of the lowest
-/// priority: computing goes first. It looks rather than be told: what tells of changes in folders does
+/// Looks every two seconds what became of the models' files, and hashes those that are new, on a thread
+/// of its own and of the lowest priority: computing goes first. It looks rather than be told: what tells of changes in folders does
 /// not do so on every file system.
 public final class ModelWatcher: Sendable {
     public typealias Report = @Sendable (Result<ModelChanges, ModelCatalogError>) -> Void
@@ -44,7 +44,9 @@ public final class ModelWatcher: Sendable {
         // On Linux, 0 is the calling thread and not its process.
         setpriority(Int32(PRIO_PROCESS.rawValue), 0, 19)
         var trouble: ModelCatalogError?
-        while stopping.wait(timeout: .now() + .milliseconds(interval)) == .timedOut {
+        var nextLook = DispatchTime.now() + .milliseconds(interval)
+
+        func look() {
             do {
                 let changes = try generator.refresh()
                 trouble = nil
@@ -53,6 +55,20 @@ public final class ModelWatcher: Sendable {
                 if error != trouble { report(.failure(error)) }
                 trouble = error
             }
+            nextLook = .now() + .milliseconds(interval)
+        }
+        /// Large files take longer than it may go without a look.
+        func goesOn() -> Bool {
+            if DispatchTime.now() >= nextLook { look() }
+            guard stopping.wait(timeout: .now()) == .success else { return true }
+            // For the loop below to see as well.
+            stopping.signal()
+            return false
+        }
+
+        while stopping.wait(timeout: nextLook) == .timedOut {
+            look()
+            while generator.hashNext(while: { _, _ in goesOn() }) != nil {}
         }
         stopped.signal()
     }

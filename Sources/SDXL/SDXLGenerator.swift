@@ -10,8 +10,8 @@ internal import Weights
 /// `VAEDecoder` are the networks.
 public final class SDXLGenerator: ImageGenerator {
     private let current: Locked<LoadedModels>
-    /// Held by the one thread that looks for changes.
-    private let refreshing = Locked(())
+    /// Held by the one thread that changes `current`.
+    private let hashes: Locked<FileHashes>
     private let vae: StoredModel?
     private let pool: ComputePool
     private let trace: TraceRecorder?
@@ -31,7 +31,9 @@ public final class SDXLGenerator: ImageGenerator {
         pool = try ComputePool(lanes: lanes, threads: threads)
         self.trace = trace
         self.vae = vae
-        current = Locked(LoadedModels(catalog, vae: vae, reusing: nil))
+        let hashes = FileHashes(directory: catalog.directoryPath)
+        self.hashes = Locked(hashes)
+        current = Locked(LoadedModels(catalog, vae: vae, hashes: hashes, reusing: nil))
     }
 
     public var models: [ModelDescription] { current.withLock { $0.models } }
@@ -45,13 +47,25 @@ public final class SDXLGenerator: ImageGenerator {
     /// - Throws: when the directory as a whole cannot be used; all stays as it was.
     @discardableResult
     public func refresh() throws(ModelCatalogError) -> ModelChanges {
-        try refreshing.withLock { _ throws(ModelCatalogError) in
+        try hashes.withLock { hashes throws(ModelCatalogError) in
             let old = current.withLock { $0 }
             guard let catalog = try old.catalog.refreshed() else { return ModelChanges() }
-            let new = LoadedModels(catalog, vae: vae, reusing: old)
+            let new = LoadedModels(catalog, vae: vae, hashes: hashes, reusing: old)
             // `old` goes, and unmaps its files, after the lock.
             current.withLock { $0 = new }
             return ModelChanges(from: old.models, to: new.models)
+        }
+    }
+
+    var unhashedFiles: [(id: String, file: ModelDirectory.Place)] {
+        current.withLock { $0 }.unhashedFiles
+    }
+
+    /// Nil where the model is no longer that file.
+    func keep(_ sha256: String, of file: ModelDirectory.Place, id: String) -> ModelDescription? {
+        hashes.withLock { hashes in
+            hashes.keep(sha256, of: file)
+            return current.withLock { $0.setHash(sha256, of: file, id: id) }
         }
     }
 

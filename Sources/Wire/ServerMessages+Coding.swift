@@ -63,7 +63,8 @@ extension ModelDescription {
             parameterCount: model.parameter_count,
             defaultSize: model.default_size.map { ImageSize($0.pointee) }
                 ?? ImageSize(height: 0, width: 0),
-            minimumSide: Int(model.minimum_side), problem: try text(model.problem, "problem"))
+            minimumSide: Int(model.minimum_side), problem: try text(model.problem, "problem"),
+            sha256: try text(model.sha256, "sha256"))
     }
 }
 
@@ -120,6 +121,7 @@ extension Arena {
             $0.default_size = message(model.defaultSize)
             $0.minimum_side = UInt32(clamping: model.minimumSide)
             $0.problem = bytes(model.problem)
+            $0.sha256 = bytes(model.sha256)
         }
     }
 }

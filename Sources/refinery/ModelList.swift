@@ -17,7 +17,9 @@ enum ModelList {
             var line = cells.joined(separator: "  ")
             while line.last == " " { line.removeLast() }
             let names = model.aliases.map(Wording.printable).joined(separator: ", ")
+            let hash = Wording.printable(model.sha256)
             return line + "\n" + (names.isEmpty ? "" : "    also \(names)\n")
+                + (hash.isEmpty ? "" : "    sha256 \(hash)\n")
                 + (model.problem.isEmpty
                     ? "" : "    cannot be used: \(Wording.printable(model.problem))\n")
         }.joined()
@@ -62,6 +64,7 @@ enum ModelList {
             "defaultWidth": JSONText(model.defaultSize.width),
             "defaultHeight": JSONText(model.defaultSize.height),
             "minimumSide": JSONText(model.minimumSide), "problem": JSONText(model.problem),
+            "sha256": JSONText(model.sha256),
         ])
     }
 }

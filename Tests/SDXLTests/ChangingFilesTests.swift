@@ -15,7 +15,7 @@ struct ChangingFilesTests {
             let run = try Self.run("model", generator)
             _ = try run.advance()
             _ = try run.advance()
-            #expect(truncate(path, 100_000) == 0)
+            #expect(truncate(path, 1_000_000) == 0)
             let error = try #require(Self.error(of: run))
             #expect(error.status == .dataLoss && error.code == "modelChanged")
             #expect(error.message.contains("model.safetensors: lost bytes"), "\(error)")
@@ -41,10 +41,7 @@ struct ChangingFilesTests {
         try withModel { generator, path in
             let run = try Self.run("model", generator)
             _ = try run.advance()
-            let file = try FileHandle(forUpdating: URL(filePath: path))
-            try file.seek(toOffset: 1_000_000)
-            try file.write(contentsOf: Data([1, 2, 3, 4]))
-            try file.close()
+            try Self.overwrite(path)
             let error = try #require(Self.error(of: run))
             #expect(error.code == "modelChanged" && error.message.contains("was written to"))
             try Self.finish(Self.run("model", generator))
@@ -112,7 +109,60 @@ struct ChangingFilesTests {
         }
     }
 
+    @Test func `a file is known by its hash once it is read, and the next time at once`() throws {
+        try withModel { generator, path in
+            #expect(generator.models.map(\.sha256) == ["", "", ""])
+            var shares: [Double] = []
+            let hashed = generator.hashNext { id, share in
+                #expect(id == "model")
+                shares.append(share)
+                return true
+            }
+            let bytes = try Array(Data(contentsOf: URL(filePath: path)))
+            let digest = SHA256.digest(of: bytes).map { String(format: "%02x", $0) }.joined()
+            #expect(hashed?.sha256 == digest)
+            #expect(shares.first == 0 && shares == shares.sorted() && shares.last == 1)
+            #expect(generator.models.map(\.sha256) == [digest, "", ""])
+            #expect(generator.hashNext { _, _ in true } == nil)
+            for name in [digest, digest.uppercased(), String(digest.prefix(10))] {
+                #expect(try Self.planned(name, generator).0.model == "model")
+            }
+            let directory = (path as NSString).deletingLastPathComponent
+            let another = try SDXLGenerator(
+                catalog: ModelCatalog(directory: directory), lanes: 1, threads: 1)
+            #expect(another.models.map(\.sha256) == [digest, "", ""])
+
+            try Self.overwrite(path)
+            try generator.refresh()
+            #expect(generator.models.map(\.sha256) == ["", "", ""])
+            #expect(generator.hashNext { _, _ in false } == nil)
+            #expect(generator.models.map(\.sha256) == ["", "", ""])
+        }
+    }
+
+    @Test func `a watcher finds what is new and reports it`() throws {
+        try withModel { generator, path in
+            let reported = DispatchSemaphore(value: 0)
+            let watcher = ModelWatcher(generator, interval: 10) { report in
+                if case .success(let changes) = report, changes.changed.map(\.id) == ["added"] {
+                    reported.signal()
+                }
+            }
+            let added = (path as NSString).deletingLastPathComponent + "/added.safetensors"
+            try FileManager.default.linkItem(atPath: path, toPath: added)
+            #expect(reported.wait(timeout: .now() + 60) == .success)
+            watcher.stop()
+        }
+    }
+
     // MARK: Helpers
+
+    private static func overwrite(_ path: String) throws {
+        let file = try FileHandle(forUpdating: URL(filePath: path))
+        try file.seek(toOffset: 1_000_000)
+        try file.write(contentsOf: Data([1, 2, 3, 4]))
+        try file.close()
+    }
 
     /// With a generator that has a copy of the built-in base, "model", and the copy's path.
     private func withModel(_ body: (SDXLGenerator, String) throws -> Void) throws {

@@ -166,7 +166,7 @@ struct MessageCodingTests {
                     id: "base", aliases: ["civitai:101055@128078", "b"],
                     architecture: "SDXL base", role: .base, dtype: "F16", byteCount: 7 << 30,
                     parameterCount: 2_600_000_000, defaultSize: ImageSize(height: 64, width: 128),
-                    minimumSide: 32, problem: ""),
+                    minimumSide: 32, problem: "", sha256: String(repeating: "0a", count: 32)),
                 ModelDescription(
                     id: "x", aliases: [], architecture: "Stable Diffusion 1.x", role: .unusable,
                     dtype: "", byteCount: 0, parameterCount: 0,

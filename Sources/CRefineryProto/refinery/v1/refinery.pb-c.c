@@ -3161,7 +3161,7 @@ const ProtobufCEnumDescriptor refinery__v1__model__role__descriptor =
   refinery__v1__model__role__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__model__field_descriptors[10] =
+static const ProtobufCFieldDescriptor refinery__v1__model__field_descriptors[11] =
 {
   {
     "id",
@@ -3283,6 +3283,18 @@ static const ProtobufCFieldDescriptor refinery__v1__model__field_descriptors[10]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "sha256",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Model, sha256),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__model__field_indices_by_name[] = {
   1,   /* field[1] = aliases */
@@ -3295,11 +3307,12 @@ static const unsigned refinery__v1__model__field_indices_by_name[] = {
   6,   /* field[6] = parameter_count */
   9,   /* field[9] = problem */
   3,   /* field[3] = role */
+  10,   /* field[10] = sha256 */
 };
 static const ProtobufCIntRange refinery__v1__model__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor refinery__v1__model__descriptor =
 {
@@ -3309,7 +3322,7 @@ const ProtobufCMessageDescriptor refinery__v1__model__descriptor =
   "Refinery__V1__Model",
   "refinery.v1",
   sizeof(Refinery__V1__Model),
-  10,
+  11,
   refinery__v1__model__field_descriptors,
   refinery__v1__model__field_indices_by_name,
   1,  refinery__v1__model__number_ranges,

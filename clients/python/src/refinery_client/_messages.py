@@ -195,6 +195,7 @@ def _models(data: bytes) -> tuple[Model, ...]:
             default_size=_size(model.default_size),
             minimum_side=model.minimum_side,
             problem=model.problem,
+            sha256=model.sha256,
         )
         for model in refinery_pb2.ListModelsResponse.FromString(data).models
     )

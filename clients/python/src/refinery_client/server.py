@@ -19,7 +19,8 @@ class ModelRole(IntEnum):
 @dataclass(frozen=True, kw_only=True)
 class Model:
     """A model on the server. ``default_size`` is what a request without width and height gets;
-    ``problem`` says why an UNUSABLE model cannot be used."""
+    ``problem`` says why an UNUSABLE model cannot be used; ``sha256`` is empty until the server has
+    read the file, and for a model that is not one file."""
 
     id: str
     aliases: tuple[str, ...]
@@ -31,6 +32,7 @@ class Model:
     default_size: Size
     minimum_side: int
     problem: str
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -744,10 +744,15 @@ struct  Refinery__V1__Model
    * Why it cannot be used; empty when it can.
    */
   ProtobufCBinaryData problem;
+  /*
+   * Of the file, in 64 lower-case hex digits; empty until the server has read the file, and for a model
+   * that is not one file. A request may give it, or its first 10 digits, as the model.
+   */
+  ProtobufCBinaryData sha256;
 };
 #define REFINERY__V1__MODEL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__model__descriptor) \
-    , {0,NULL}, 0,NULL, {0,NULL}, REFINERY__V1__MODEL__ROLE__UNUSABLE, {0,NULL}, 0, 0, NULL, 0, {0,NULL} }
+    , {0,NULL}, 0,NULL, {0,NULL}, REFINERY__V1__MODEL__ROLE__UNUSABLE, {0,NULL}, 0, 0, NULL, 0, {0,NULL}, {0,NULL} }
 
 
 struct  Refinery__V1__GetInfoRequest

@@ -205,7 +205,7 @@ class ListModelsResponse(_message.Message):
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ["aliases", "architecture", "byte_count", "default_size", "dtype", "id", "minimum_side", "parameter_count", "problem", "role"]
+    __slots__ = ["aliases", "architecture", "byte_count", "default_size", "dtype", "id", "minimum_side", "parameter_count", "problem", "role", "sha256"]
     class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     ALIASES_FIELD_NUMBER: _ClassVar[int]
@@ -221,6 +221,7 @@ class Model(_message.Message):
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
     REFINER_MODEL: Model.Role
     ROLE_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
     UNUSABLE: Model.Role
     aliases: _containers.RepeatedScalarFieldContainer[str]
     architecture: str
@@ -232,7 +233,8 @@ class Model(_message.Message):
     parameter_count: int
     problem: str
     role: Model.Role
-    def __init__(self, id: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., architecture: _Optional[str] = ..., role: _Optional[_Union[Model.Role, str]] = ..., dtype: _Optional[str] = ..., byte_count: _Optional[int] = ..., parameter_count: _Optional[int] = ..., default_size: _Optional[_Union[Size, _Mapping]] = ..., minimum_side: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
+    sha256: str
+    def __init__(self, id: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., architecture: _Optional[str] = ..., role: _Optional[_Union[Model.Role, str]] = ..., dtype: _Optional[str] = ..., byte_count: _Optional[int] = ..., parameter_count: _Optional[int] = ..., default_size: _Optional[_Union[Size, _Mapping]] = ..., minimum_side: _Optional[int] = ..., problem: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class PingMessage(_message.Message):
     __slots__ = ["payload"]
