@@ -1,5 +1,6 @@
 import ArgumentParser
 import Generation
+import SDXL
 
 struct ModelsCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
