@@ -23,7 +23,9 @@ struct LoadedModels: Sendable {
         var models = catalog.models
         for index in models.indices {
             let id = models[index].id
-            models[index].sha256 = catalog.file(of: id).flatMap { hashes[$0] } ?? ""
+            if let hash = catalog.file(of: id).flatMap({ hashes[$0] }) {
+                models[index].setHash(hash, demanded: catalog.demandedHashes[id])
+            }
             guard let model = catalog.stored(id) else { continue }
             if let known = old?.experts[id], model.files.first === known.files.first {
                 experts[id] = known
@@ -63,7 +65,19 @@ struct LoadedModels: Sendable {
         guard catalog.file(of: id) == file,
             let index = models.firstIndex(where: { $0.id == id })
         else { return nil }
-        models[index].sha256 = sha256
+        models[index].setHash(sha256, demanded: catalog.demandedHashes[id])
         return models[index]
+    }
+}
+
+extension ModelDescription {
+    /// - Parameter demanded: with another hash, the model is not usable.
+    fileprivate mutating func setHash(_ sha256: String, demanded: String?) {
+        self.sha256 = sha256
+        guard role != .unusable, let demanded, sha256 != demanded else { return }
+        role = .unusable
+        problem =
+            "its SHA-256 is \(sha256), and \(ModelAliases.fileName) demands \(demanded): take the "
+            + "file as published, or correct \(ModelAliases.fileName)"
     }
 }

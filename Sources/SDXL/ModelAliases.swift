@@ -41,25 +41,64 @@ enum ModelAliases {
         return aliases
     }
 
-    /// Reads `{"aliases": {"civitai:...": "file-stem"}}`; nothing where there is no such file.
-    static func read(directory: String) throws(ModelCatalogError) -> [String: String] {
+    /// Reads `{"aliases": {"civitai:...": "file-stem"}}` and `{"models": {"file-stem": {"aliases": [...],
+    /// "sha256": "..."}}}`, either or both; nothing where there is no such file. What it says in `models`
+    /// of one that is not there waits for it.
+    ///
+    /// - Parameter ids: of the models that there are.
+    static func read(
+        directory: String, ids: Set<String>
+    ) throws(ModelCatalogError) -> (aliases: [String: String], sha256: [String: String]) {
         let path = directory + "/" + fileName
-        guard FileManager.default.fileExists(atPath: path) else { return [:] }
+        guard FileManager.default.fileExists(atPath: path) else { return ([:], [:]) }
+        let contents: Contents
         do {
-            return try JSONDecoder().decode(
-                Contents.self, from: Data(contentsOf: URL(filePath: path))
-            )
-            .aliases
+            contents = try JSONDecoder().decode(
+                Contents.self, from: Data(contentsOf: URL(filePath: path)))
         } catch {
             throw ModelCatalogError(
                 "\(fileName) in the models directory cannot be read: it must be JSON such as "
                     + "{\"aliases\": {\"civitai:101055@128078\": \"name of a file, without "
                     + ".safetensors\"}}. \(words(error))")
         }
+        var aliases = contents.aliases
+        var hashes: [String: String] = [:]
+        for (id, model) in contents.models.sorted(by: { $0.key < $1.key }) where ids.contains(id) {
+            for alias in model.aliases ?? [] {
+                guard aliases.updateValue(id, forKey: alias).map({ $0 == id }) ?? true else {
+                    throw ModelCatalogError(
+                        "\(fileName): the alias \"\(alias)\" is for two models, one of them "
+                            + "\"\(id)\"")
+                }
+            }
+            guard let hash = model.sha256?.lowercased() else { continue }
+            guard FileHashes.isDigest(hash) else {
+                throw ModelCatalogError(
+                    "\(fileName): the sha256 of \"\(id)\" must be 64 hex digits")
+            }
+            hashes[id] = hash
+        }
+        return (aliases, hashes)
     }
 
     private struct Contents: Decodable {
         var aliases: [String: String]
+        var models: [String: Model]
+
+        struct Model: Decodable {
+            var aliases: [String]?
+            var sha256: String?
+        }
+
+        private enum Key: CodingKey { case aliases, models }
+
+        init(from decoder: any Decoder) throws {
+            let values = try decoder.container(keyedBy: Key.self)
+            models = try values.decodeIfPresent([String: Model].self, forKey: .models) ?? [:]
+            aliases =
+                values.contains(.models) && !values.contains(.aliases)
+                ? [:] : try values.decode([String: String].self, forKey: .aliases)
+        }
     }
 
     private static func words(_ error: any Error) -> String {

@@ -17,6 +17,8 @@ public struct ModelCatalog: Sendable {
     private let stored: [String: StoredModel]
     private let directory: ModelDirectory?
     private let entries: [Entry]
+    /// By id: the SHA-256 that the file must have, as the manifest says.
+    let demandedHashes: [String: String]
 
     public static let builtInBaseID = "tiny-base"
     public static let builtInRefinerID = "tiny-refiner"
@@ -48,9 +50,12 @@ public struct ModelCatalog: Sendable {
         entries += Self.builtIn.filter { !names.contains($0.id) }
 
         let ids = Set(entries.map(\.id))
-        var aliases = try ModelAliases.resolve(
-            ids: ids, chosen: try (directory?.path).map(ModelAliases.read) ?? [:]
-        )
+        var chosen: (aliases: [String: String], sha256: [String: String]) = ([:], [:])
+        if let directory {
+            chosen = try ModelAliases.read(directory: directory.path, ids: ids)
+        }
+        demandedHashes = chosen.sha256
+        var aliases = try ModelAliases.resolve(ids: ids, chosen: chosen.aliases)
         for (names, id) in [
             (ModelAliases.base, Self.builtInBaseID), (ModelAliases.refiner, Self.builtInRefinerID),
         ] where ids.contains(id) {

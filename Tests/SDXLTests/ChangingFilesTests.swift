@@ -140,6 +140,28 @@ struct ChangingFilesTests {
         }
     }
 
+    @Test func `a file that is not the one its manifest means is not used`() throws {
+        try withModel { generator, path in
+            let manifest = (path as NSString).deletingLastPathComponent + "/models.json"
+            func demand(_ hash: String) throws {
+                let json = #"{"models": {"model": {"aliases": ["a:1"], "sha256": "\#(hash)"}}}"#
+                try Data(json.utf8).write(to: URL(filePath: manifest))
+                try generator.refresh()
+            }
+            let wrong = String(repeating: "0A", count: 32)
+            try demand(wrong)
+            #expect(try Self.planned("a:1", generator).0.model == "model")
+            let hash = try #require(generator.hashNext { _, _ in true }).sha256
+            let model = try #require(generator.models.first { $0.id == "model" })
+            #expect(model.role == .unusable)
+            #expect(model.problem.contains("demands \(wrong.lowercased())"), "\(model.problem)")
+            #expect(throws: GenerationError.self) { try Self.planned("a:1", generator) }
+            try demand(hash)
+            #expect(try Self.planned("a:1", generator).0.model == "model")
+            #expect(throws: ModelCatalogError.self) { try demand("short") }
+        }
+    }
+
     @Test func `a watcher finds what is new and reports it`() throws {
         try withModel { generator, path in
             let reported = DispatchSemaphore(value: 0)
