@@ -53,7 +53,8 @@ struct FileHashes: Sendable {
         let descriptor = open(file.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0, let stamp = file.stamps[file.path] else { return nil }
         defer { close(descriptor) }
-        let pieceByteCount = 4 << 20
+        // Small, for `goesOn` to be asked soon enough at the lowest priority.
+        let pieceByteCount = 256 << 10
         let piece = UnsafeMutableRawBufferPointer.allocate(
             byteCount: pieceByteCount, alignment: 64)
         defer { piece.deallocate() }
