@@ -83,7 +83,7 @@ class Event(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time_ms: _Optional[int] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ["cfg_scale", "clip_skip", "crop_top_left", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "width"]
+    __slots__ = ["cfg_scale", "clip_skip", "crop_top_left", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "loras", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "width"]
     CFG_SCALE_FIELD_NUMBER: _ClassVar[int]
     CLIP_SKIP_FIELD_NUMBER: _ClassVar[int]
     CROP_TOP_LEFT_FIELD_NUMBER: _ClassVar[int]
@@ -92,6 +92,7 @@ class GenerateRequest(_message.Message):
     GUIDANCE_RESCALE_FIELD_NUMBER: _ClassVar[int]
     HANDOFF_HISTORY_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    LORAS_FIELD_NUMBER: _ClassVar[int]
     MASK_IMAGE_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
     NEGATIVE_CROP_TOP_LEFT_FIELD_NUMBER: _ClassVar[int]
@@ -121,6 +122,7 @@ class GenerateRequest(_message.Message):
     guidance_rescale: float
     handoff_history: HandoffHistory
     height: int
+    loras: _containers.RepeatedCompositeFieldContainer[Lora]
     mask_image: str
     model: str
     negative_crop_top_left: Point
@@ -142,7 +144,7 @@ class GenerateRequest(_message.Message):
     strength: float
     target_size: Size
     width: int
-    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ..., loras: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ...) -> None: ...
 
 class GetInfoRequest(_message.Message):
     __slots__ = []
@@ -204,6 +206,21 @@ class ListModelsResponse(_message.Message):
     models: _containers.RepeatedCompositeFieldContainer[Model]
     def __init__(self, models: _Optional[_Iterable[_Union[Model, _Mapping]]] = ...) -> None: ...
 
+class Lora(_message.Message):
+    __slots__ = ["apply_to", "model", "weight"]
+    class ApplyTo(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    APPLY_TO_FIELD_NUMBER: _ClassVar[int]
+    BASE_ONLY: Lora.ApplyTo
+    BOTH: Lora.ApplyTo
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    REFINER_ONLY: Lora.ApplyTo
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    apply_to: Lora.ApplyTo
+    model: str
+    weight: float
+    def __init__(self, model: _Optional[str] = ..., weight: _Optional[float] = ..., apply_to: _Optional[_Union[Lora.ApplyTo, str]] = ...) -> None: ...
+
 class Model(_message.Message):
     __slots__ = ["aliases", "architecture", "byte_count", "default_size", "dtype", "id", "minimum_side", "parameter_count", "problem", "role", "sha256"]
     class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -216,6 +233,7 @@ class Model(_message.Message):
     DTYPE_FIELD_NUMBER: _ClassVar[int]
     EMBEDDING: Model.Role
     ID_FIELD_NUMBER: _ClassVar[int]
+    LORA: Model.Role
     MINIMUM_SIDE_FIELD_NUMBER: _ClassVar[int]
     PARAMETER_COUNT_FIELD_NUMBER: _ClassVar[int]
     PROBLEM_FIELD_NUMBER: _ClassVar[int]
