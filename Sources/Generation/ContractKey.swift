@@ -46,7 +46,7 @@ struct ContractKey {
             "controlNet", "hiresFix", "inputs", "ipAdapters", "layerDiffuse",
             "maskMargin", "outpaint", "providerSettings", "puLID", "referenceImages", "resolution",
             "ultralytics",
-            "uploadEndpoint", "vae", "webhookURL",
+            "uploadEndpoint", "webhookURL",
         ].map { ($0, .unsupported) }
 
     /// Takes the value, and gives what there is to say about it.

@@ -98,8 +98,19 @@ extension ModelCatalogue {
         GenerationError(
             .failedPrecondition, code: "invalidModel",
             "\(quoted(model.id)) is \(model.architecture), which makes no picture by itself: name it "
-                + "under \(model.role == .lora ? "lora" : "embeddings"), and a base model as model. "
+                + "under \(model.requestKey), and a base model as model. "
                 + listing(.base),
             fields: [field])
+    }
+}
+
+extension ModelDescription {
+    /// Where a request names what is no whole model.
+    fileprivate var requestKey: String {
+        switch role {
+        case .lora: "lora"
+        case .vae: "vae"
+        case .embedding, .base, .refiner, .unusable: "embeddings"
+        }
     }
 }

@@ -57,6 +57,7 @@ extension GenerationJob {
             }
         size = try Self.checked(asked, model: model, minimumSide: minimumSide, limits: limits)
         self.steps = steps
+        vae = try catalogue.vae(request.vae)?.id
         scheduler = request.scheduler.nonEmpty ?? Parameter.Default.scheduler
         seeds = try Self.seeds(request)
         originalSize = request.originalSize

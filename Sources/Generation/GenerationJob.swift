@@ -13,6 +13,8 @@ public struct GenerationJob: Equatable, Sendable {
     public var negativePrompt2: String?
     /// The model's id, never an alias.
     public var model: String
+    /// The id of what decodes in place of the model's own.
+    public var vae: String?
     public var size: ImageSize
     public var steps: Int
     /// As the caller wrote it; `Default` is the model's own.

@@ -7,6 +7,7 @@ extension GenerationRequest {
         positivePrompt2 = job.positivePrompt2
         negativePrompt2 = job.negativePrompt2
         model = job.model
+        vae = job.vae
         width = job.size.width
         height = job.size.height
         steps = job.steps

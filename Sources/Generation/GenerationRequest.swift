@@ -9,6 +9,8 @@ public struct GenerationRequest: Equatable, Sendable {
     public var positivePrompt2: String?
     public var negativePrompt2: String?
     public var model: String?
+    /// Decodes in place of the model's own.
+    public var vae: String?
     public var width: Int?
     public var height: Int?
     public var steps: Int?

@@ -122,6 +122,8 @@ public struct ModelDescription: Equatable, Sendable {
         case lora = 3
         /// Learned vectors for a word of the prompts.
         case embedding = 4
+        /// Decodes and encodes in place of a base model's own.
+        case vae = 5
     }
 
     public init(

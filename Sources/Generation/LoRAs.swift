@@ -118,7 +118,7 @@ extension ModelCatalogue {
         case .lora: return model
         case .unusable where model.architecture == ModelDescription.loraArchitecture:
             throw unusable(model, field: field, listing: .lora)
-        case .base, .refiner, .embedding, .unusable:
+        case .base, .refiner, .embedding, .vae, .unusable:
             throw GenerationError(
                 .failedPrecondition, code: "invalidLora",
                 "\(quoted(model.id)) is \(model.architecture), not a LoRA. \(listing(.lora))",

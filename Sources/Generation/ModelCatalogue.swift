@@ -48,9 +48,23 @@ struct ModelCatalogue {
                     + "seedImage and no refiner, to finish that picture. "
                     + listing(.base),
                 fields: ["model"])
-        case .lora, .embedding: throw notWhole(model, field: "model")
+        case .lora, .embedding, .vae: throw notWhole(model, field: "model")
         case .unusable: throw unusable(model, field: "model")
         }
+    }
+
+    /// What decodes in place of the model's own; nil where none is named.
+    func vae(_ name: String?) throws(GenerationError) -> ModelDescription? {
+        guard let name = name.nonEmpty else { return nil }
+        let model = try find(name, field: "vae", role: .vae)
+        guard model.role == .vae else {
+            throw GenerationError(
+                .failedPrecondition, code: "invalidVae",
+                "\(quoted(model.id)) is \(model.architecture), not a VAE by itself. A model's own VAE "
+                    + "is used when vae is left out. \(listing(.vae))",
+                fields: ["vae"])
+        }
+        return model
     }
 
     /// The model that finishes the picture.
@@ -122,6 +136,7 @@ struct ModelCatalogue {
             case .refiner: "Refiners"
             case .lora: "LoRA"
             case .embedding: "Embeddings"
+            case .vae: "VAEs"
             case .base, .unusable: "Base models"
             }
         let names = models.filter { $0.role == role }.map { quoted($0.id) }

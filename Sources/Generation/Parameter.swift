@@ -99,6 +99,9 @@ public struct Parameter: Sendable {
             "model", .name(\.model, 0...256), default: "the server's default model",
             "The base model: an id or alias from ListModels."),
         Parameter(
+            "vae", .name(\.vae, 0...256), default: "the model's own",
+            "A VAE file that decodes, and encodes: an id or alias from ListModels."),
+        Parameter(
             "width", .side(\.width), default: "the model's own",
             "Pixels, a multiple of 8; together with height."),
         Parameter(

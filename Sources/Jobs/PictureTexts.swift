@@ -22,6 +22,7 @@ enum PictureTexts {
         add("Model", plan.model)
         add("Seed", "\(seed)")
         add("Steps", "\(plan.baseSteps + plan.refinerSteps)")
+        add("VAE", job.vae)
         add("Scheduler", plan.scheduler)
         add("Spacing", plan.spacing)
         add("CFG scale", plain(job.cfgScale))

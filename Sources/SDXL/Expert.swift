@@ -10,10 +10,10 @@ struct Expert: Sendable {
     var openCLIP: TextEncoder
     /// The base's decodes, and encodes a picture to start from; the refiner's own does when it works
     /// alone, and may be missing from its file.
-    let decoder: VAEDecoder?
-    let encoder: VAEEncoder?
+    var decoder: VAEDecoder?
+    var encoder: VAEEncoder?
     /// See ``Fingerprint``.
-    let digest: String
+    var digest: String
     /// Whose tensors it computes with.
     var files: [ModelFile]
 
@@ -25,8 +25,7 @@ struct Expert: Sendable {
     /// Whether this expert finishes pictures rather than starting them.
     var isRefiner: Bool { clipL == nil }
 
-    /// - Parameter vae: decodes and encodes in place of the model's own.
-    init(base model: StoredModel, vae: StoredModel? = nil) throws(ModelFileError) {
+    init(base model: StoredModel) throws(ModelFileError) {
         let clipL = try TextEncoder(
             Self.required(model.clipL, "the CLIP-L text encoder", of: model), pools: false)
         openCLIP = try Self.openCLIP(of: model)
@@ -34,12 +33,11 @@ struct Expert: Sendable {
         unet = try UNet(
             model.unet, headDimension: model.unetHeadDimension,
             pooledWidth: openCLIP.pooledWidth, timeIDCount: 6)
-        let parts = try Self.required((vae ?? model).vae, "the VAE", of: vae ?? model)
+        let parts = try Self.required(model.vae, "the VAE", of: model)
         decoder = try VAEDecoder(parts)
-        encoder = try Self.encoder(parts)
-        digest =
-            Fingerprint.digest(of: model) + (vae.map { "+" + Fingerprint.digest(of: $0) } ?? "")
-        files = model.files + (vae?.files ?? [])
+        encoder = try VAEEncoder(ifIn: parts)
+        digest = Fingerprint.digest(of: model)
+        files = model.files
         try checkContext(model, width: clipL.width + openCLIP.width)
     }
 
@@ -52,7 +50,7 @@ struct Expert: Sendable {
         if let vae = model.vae {
             let hasDecoder = vae["decoder"].has("conv_in.weight")
             decoder = hasDecoder ? try VAEDecoder(vae) : nil
-            encoder = try Self.encoder(vae)
+            encoder = try VAEEncoder(ifIn: vae)
         } else {
             decoder = nil
             encoder = nil
@@ -60,11 +58,6 @@ struct Expert: Sendable {
         digest = Fingerprint.digest(of: model)
         files = model.files
         try checkContext(model, width: openCLIP.width)
-    }
-
-    /// Text-to-image needs none, so a file may come without.
-    private static func encoder(_ vae: WeightScope) throws(ModelFileError) -> VAEEncoder? {
-        vae["encoder"].has("conv_in.weight") ? try VAEEncoder(vae) : nil
     }
 
     private static func openCLIP(of model: StoredModel) throws(ModelFileError) -> TextEncoder {

@@ -10,16 +10,14 @@ struct LoadedModels: Sendable {
     let experts: [String: Expert]
     let inversions: [String: TextualInversion]
     let loras: LoRALibrary
+    let vaes: [String: VAE]
 
-    /// - Parameters:
-    ///   - vae: decodes in place of every base's own.
-    ///   - old: whose experts are taken over where their files are the same.
-    init(
-        _ catalog: ModelCatalog, vae: StoredModel?, hashes: FileHashes, reusing old: LoadedModels?
-    ) {
+    /// - Parameter old: whose experts are taken over where their files are the same.
+    init(_ catalog: ModelCatalog, hashes: FileHashes, reusing old: LoadedModels?) {
         var experts: [String: Expert] = [:]
         var inversions: [String: TextualInversion] = [:]
         var loras: [String: LoRAFile] = [:]
+        var vaes: [String: VAE] = [:]
         var models = catalog.models
         for index in models.indices {
             let id = models[index].id
@@ -33,10 +31,11 @@ struct LoadedModels: Sendable {
             }
             do {
                 switch models[index].role {
-                case .base: experts[id] = try Expert(base: model, vae: vae)
+                case .base: experts[id] = try Expert(base: model)
                 case .refiner: experts[id] = try Expert(refiner: model)
                 case .embedding: inversions[id] = try TextualInversion(model)
                 case .lora: loras[id] = try LoRAFile(model.unet.file)
+                case .vae: vaes[id] = try VAE(model)
                 case .unusable: break
                 }
             } catch {
@@ -48,6 +47,7 @@ struct LoadedModels: Sendable {
         self.models = models
         self.experts = experts
         self.inversions = inversions
+        self.vaes = vaes
         self.loras = LoRALibrary(loras, experts: experts)
     }
 

@@ -87,12 +87,6 @@ public struct ModelCatalog: Sendable {
     func file(of id: String) -> ModelDirectory.Place? {
         entries.first { $0.id == id }?.place.flatMap { $0.isFolder ? nil : $0 }
     }
-
-    /// The ids of the files that hold a VAE and nothing else, in ascending order. They are listed
-    /// among the models too, as unusable: they decode pictures and make none.
-    public var vaeIDs: [String] {
-        stored.filter { $0.value.isVAE }.keys.sorted()
-    }
 }
 
 // MARK: - Opening them
@@ -177,6 +171,7 @@ extension ModelDescription {
         case .sdxlRefiner: .refiner
         case .textualInversion: .embedding
         case .lora: .lora
+        case .vae: .vae
         default: .base
         }
     }
@@ -187,10 +182,7 @@ extension ModelDescription {
         switch architecture {
         case .sdxlBase, .sdxlRefiner: break
         // What it holds is read when the generator is made.
-        case .textualInversion, .lora: return nil
-        case .vae:
-            return "its architecture is VAE, which decodes pictures and makes none: it takes the "
-                + "place of a base model's own"
+        case .textualInversion, .lora, .vae: return nil
         case .sdxlInpainting, .sdxlEditing, .stableDiffusion1, .stableDiffusion2, .stableDiffusion3,
             .flux, .hiDream, .stableCascade, .pixArt, .diffusionTransformer, .controlNet,
             .textEncoder, .unknown:

@@ -12,7 +12,6 @@ public final class SDXLGenerator: ImageGenerator {
     private let current: Locked<LoadedModels>
     /// Held by the one thread that changes `current`.
     private let hashes: Locked<FileHashes>
-    private let vae: StoredModel?
     private let pool: ComputePool
     private let trace: TraceRecorder?
 
@@ -22,18 +21,15 @@ public final class SDXLGenerator: ImageGenerator {
     /// - Parameters:
     ///   - lanes: runs that may advance at once.
     ///   - threads: of each lane.
-    ///   - vae: decodes in place of every base's own; nil for these.
     ///   - trace: records every tensor of the (one) run it is given to.
     public init(
-        catalog: ModelCatalog, lanes: Int, threads: Int, vae: StoredModel? = nil,
-        trace: TraceRecorder? = nil
+        catalog: ModelCatalog, lanes: Int, threads: Int, trace: TraceRecorder? = nil
     ) throws(ComputeError) {
         pool = try ComputePool(lanes: lanes, threads: threads)
         self.trace = trace
-        self.vae = vae
         let hashes = FileHashes(directory: catalog.directoryPath)
         self.hashes = Locked(hashes)
-        current = Locked(LoadedModels(catalog, vae: vae, hashes: hashes, reusing: nil))
+        current = Locked(LoadedModels(catalog, hashes: hashes, reusing: nil))
     }
 
     public var models: [ModelDescription] { current.withLock { $0.models } }
@@ -50,7 +46,7 @@ public final class SDXLGenerator: ImageGenerator {
         try hashes.withLock { hashes throws(ModelCatalogError) in
             let old = current.withLock { $0 }
             guard let catalog = try old.catalog.refreshed() else { return ModelChanges() }
-            let new = LoadedModels(catalog, vae: vae, hashes: hashes, reusing: old)
+            let new = LoadedModels(catalog, hashes: hashes, reusing: old)
             // `old` goes, and unmaps its files, after the lock.
             current.withLock { $0 = new }
             return ModelChanges(from: old.models, to: new.models)
@@ -75,7 +71,7 @@ public final class SDXLGenerator: ImageGenerator {
         try checkClipSkip(job)
         let learned = try vocabulary(of: job)
         try checkWeights(job, learned: learned.words)
-        let first = try expert(job.model, field: "model")
+        let first = try firstExpert(job)
         try checkPictures(job, first)
         let schedule = whole.dropFirst(try firstStep(job))
         let loras = current.withLock { $0.loras }
@@ -117,7 +113,7 @@ public final class SDXLGenerator: ImageGenerator {
         let (scheduler, schedule) = try resolveSchedule(job)
         let loras = current.withLock { $0.loras }
         let first = try loras.adapted(
-            expert(job.model, field: "model"), id: job.model, .base, for: job)
+            firstExpert(job), id: job.model, .base, for: job)
         let second =
             if let refiner = job.refiner {
                 try loras.adapted(
@@ -161,9 +157,9 @@ public final class SDXLGenerator: ImageGenerator {
         guard first.encoder != nil, first.decoder != nil else {
             throw GenerationError(
                 .failedPrecondition, code: "incompatibleParameters",
-                "the file of \"\(job.model)\" holds no whole VAE, which a picture to start from "
-                    + "needs: take the checkpoint as published, or leave seedImage out",
-                fields: ["seedImage", "model"])
+                "the file of \"\(job.vae ?? job.model)\" holds no whole VAE, which a picture to "
+                    + "start from needs: take the file as published, or leave seedImage out",
+                fields: ["seedImage", job.vae == nil ? "model" : "vae"])
         }
     }
 
@@ -179,6 +175,18 @@ public final class SDXLGenerator: ImageGenerator {
                 fields: ["strength", "steps"])
         }
         return job.steps - run
+    }
+
+    /// The one that starts the picture, and whose VAE finishes it.
+    private func firstExpert(_ job: GenerationJob) throws(GenerationError) -> Expert {
+        let first = try expert(job.model, field: "model")
+        guard let id = job.vae else { return first }
+        guard let vae = current.withLock({ $0.vaes[id] }) else {
+            throw GenerationError(
+                .notFound, code: "modelNotFound", "there is no usable VAE \"\(id)\"",
+                fields: ["vae"])
+        }
+        return first.with(vae)
     }
 
     func inversion(_ id: String) -> TextualInversion? {

@@ -83,8 +83,6 @@ extension StoredModel {
         for file in files { try file.checkUnchanged() }
     }
 
-    var isVAE: Bool { architecture == .vae && vae != nil }
-
     /// In words, what an expert needs and is not there.
     func missingParts(isBase: Bool) -> [String] {
         var missing: [String] = []

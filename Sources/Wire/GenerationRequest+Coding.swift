@@ -30,6 +30,7 @@ extension GenerationRequest {
         height = member(message.height_presence_case, message.height).map(Int.init)
         steps = member(message.steps_presence_case, message.steps).map(Int.init)
         scheduler = try nonEmptyText(message.scheduler, "scheduler")
+        vae = try nonEmptyText(message.vae, "vae")
         seed = member(message.seed_presence_case, message.seed)
         cfgScale = member(message.cfg_scale_presence_case, message.cfg_scale)
         numberResults = member(message.number_results_presence_case, message.number_results)
@@ -185,6 +186,7 @@ extension Arena {
             message.steps = try number(steps, "steps")
         }
         message.scheduler = bytes(request.scheduler ?? "")
+        message.vae = bytes(request.vae ?? "")
         if let seed = request.seed {
             message.seed_presence_case = REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE_SEED
             message.seed = seed

@@ -34,7 +34,7 @@ enum ModelList {
             Wording.printable(model.id), Wording.printable(model.architecture),
             Wording.printable(model.dtype), Wording.bytes(Int(model.byteCount)),
             "\(parameters(model.parameterCount)) parameters",
-            [.unusable, .lora, .embedding].contains(model.role)
+            [.unusable, .lora, .embedding, .vae].contains(model.role)
                 ? "" : "\(model.defaultSize.width) x \(model.defaultSize.height)",
         ]
     }
@@ -55,6 +55,7 @@ enum ModelList {
             case .refiner: "refiner"
             case .embedding: "embedding"
             case .lora: "lora"
+            case .vae: "vae"
             }
         return .object([
             "id": JSONText(model.id), "aliases": .array(model.aliases.map { JSONText($0) }),

@@ -26,6 +26,9 @@ struct RequestOptions: ParsableArguments {
     @Option(help: "The base model; see 'refinery models'.")
     var model: String?
 
+    @Option(help: "A VAE file that decodes in place of the model's own; see 'refinery models'.")
+    var vae: String?
+
     @Option(help: "The refiner, which takes over the last steps.")
     var refiner: String?
 
@@ -167,6 +170,7 @@ struct RequestOptions: ParsableArguments {
         request.positivePrompt = prompt
         request.negativePrompt = negativePrompt
         request.model = model
+        request.vae = vae
         request.scheduler = scheduler
         request.steps = steps
         request.seed = seed

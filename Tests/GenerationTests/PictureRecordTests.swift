@@ -33,6 +33,7 @@ struct PictureRecordTests {
         $0.clipSkip = 1
         $0.promptWeighting = "compel"
         $0.guidanceRescale = 0.7
+        $0.vae = "fp16-fix"
         $0.embeddings = [GenerationRequest.Embedding(model: "style", weight: -0.5)]
         $0.eta = 0.5
         $0.handoffHistory = "reset"

@@ -71,6 +71,15 @@ private let prompts: [Refusal] = [
     Refusal(request { $0.guidanceRescale = 1.1 }, "invalidGuidanceRescale", ["guidanceRescale"]),
     Refusal(request { $0.eta = -.ulpOfOne }, "invalidEta", ["eta"], says: ["0 to 1"]),
     Refusal(
+        request { $0.vae = "sdxl" }, "invalidVae", ["vae"], says: ["SDXL base", "fp16-fix"],
+        status: .failedPrecondition),
+    Refusal(
+        request { $0.vae = "fp16-fx" }, "modelNotFound", ["vae"], says: ["fp16-fix"],
+        status: .notFound),
+    Refusal(
+        request { $0.model = "fp16-fix" }, "invalidModel", ["model"], says: ["under vae"],
+        status: .failedPrecondition),
+    Refusal(
         request { $0.embeddings = [GenerationRequest.Embedding(model: "x", weight: 4.1)] },
         "invalidEmbeddings", ["embeddings[0].weight"], says: ["4.1", "-4 to 4"]),
     Refusal(

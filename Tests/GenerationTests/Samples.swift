@@ -7,6 +7,7 @@ let sampleModels = [
     model("tiny", "SDXL base", .base, side: 64, minimumSide: 16),
     model("style", "SDXL textual inversion", .embedding),
     model("flux", "FLUX", .unusable, problem: "transformers are not run here"),
+    model("fp16-fix", "VAE", .vae),
     model("sd15", "Stable Diffusion 1.x", .base),
     model("lora", "LoRA", .lora, aliases: ["civitai:1@2"]),
     model("broken-lora", "LoRA", .unusable, problem: "a pair is not complete"),

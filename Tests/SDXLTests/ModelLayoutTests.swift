@@ -64,11 +64,12 @@ struct ModelLayoutTests {
             try Data(SafetensorsBytes.file(tensors))
                 .write(to: URL(filePath: directory + "/fp16-fix.safetensors"))
             let catalog = try ModelCatalog(directory: directory)
-            #expect(catalog.vaeIDs == ["fp16-fix"])
-            #expect(catalog.models[0].role == .unusable)
-            #expect(catalog.models[0].problem.contains("takes the place of a base model's own"))
+            #expect(catalog.models[0].role == .vae && catalog.models[0].problem.isEmpty)
             let stored = try StoredModel(BuiltIn.base())
-            let expert = try Expert(base: stored, vae: catalog.stored("fp16-fix"))
+            let vae = try VAE(#require(catalog.stored("fp16-fix")))
+            let plain = try Expert(base: stored)
+            let expert = plain.with(vae)
+            #expect(expert.digest != plain.digest && expert.files.count == 2)
             let compute = try Compute(threads: 2, memoryByteCount: 1 << 30)
             #expect(
                 try decode(expert, compute) == decode(Expert(base: stored), compute),

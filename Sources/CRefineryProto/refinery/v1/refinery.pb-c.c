@@ -1132,7 +1132,7 @@ void   refinery__v1__error_detail__free_unpacked
   assert(message->base.descriptor == &refinery__v1__error_detail__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[30] =
+static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[31] =
 {
   {
     "request_id",
@@ -1435,6 +1435,18 @@ static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_desc
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "vae",
+    26,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__GenerateRequest, vae),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "seed_image",
     27,
     PROTOBUF_C_LABEL_NONE,
@@ -1500,12 +1512,12 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   20,   /* field[20] = clip_skip */
   15,   /* field[15] = crop_top_left */
   24,   /* field[24] = embeddings */
-  28,   /* field[28] = eta */
+  29,   /* field[29] = eta */
   22,   /* field[22] = guidance_rescale */
-  29,   /* field[29] = handoff_history */
+  30,   /* field[30] = handoff_history */
   7,   /* field[7] = height */
   23,   /* field[23] = loras */
-  26,   /* field[26] = mask_image */
+  27,   /* field[27] = mask_image */
   5,   /* field[5] = model */
   18,   /* field[18] = negative_crop_top_left */
   17,   /* field[17] = negative_original_size */
@@ -1521,17 +1533,17 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   0,   /* field[0] = request_id */
   9,   /* field[9] = scheduler */
   10,   /* field[10] = seed */
-  25,   /* field[25] = seed_image */
+  26,   /* field[26] = seed_image */
   8,   /* field[8] = steps */
-  27,   /* field[27] = strength */
+  28,   /* field[28] = strength */
   16,   /* field[16] = target_size */
+  25,   /* field[25] = vae */
   6,   /* field[6] = width */
 };
-static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[2 + 1] =
+static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 27, 25 },
-  { 0, 30 }
+  { 0, 31 }
 };
 const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
 {
@@ -1541,10 +1553,10 @@ const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
   "Refinery__V1__GenerateRequest",
   "refinery.v1",
   sizeof(Refinery__V1__GenerateRequest),
-  30,
+  31,
   refinery__v1__generate_request__field_descriptors,
   refinery__v1__generate_request__field_indices_by_name,
-  2,  refinery__v1__generate_request__number_ranges,
+  1,  refinery__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) refinery__v1__generate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
@@ -3127,24 +3139,26 @@ const ProtobufCMessageDescriptor refinery__v1__list_models_response__descriptor 
   (ProtobufCMessageInit) refinery__v1__list_models_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue refinery__v1__model__role__enum_values_by_number[5] =
+static const ProtobufCEnumValue refinery__v1__model__role__enum_values_by_number[6] =
 {
   { "UNUSABLE", "REFINERY__V1__MODEL__ROLE__UNUSABLE", 0 },
   { "BASE_MODEL", "REFINERY__V1__MODEL__ROLE__BASE_MODEL", 1 },
   { "REFINER_MODEL", "REFINERY__V1__MODEL__ROLE__REFINER_MODEL", 2 },
   { "LORA", "REFINERY__V1__MODEL__ROLE__LORA", 3 },
   { "EMBEDDING", "REFINERY__V1__MODEL__ROLE__EMBEDDING", 4 },
+  { "VAE", "REFINERY__V1__MODEL__ROLE__VAE", 5 },
 };
 static const ProtobufCIntRange refinery__v1__model__role__value_ranges[] = {
-{0, 0},{0, 5}
+{0, 0},{0, 6}
 };
-static const ProtobufCEnumValueIndex refinery__v1__model__role__enum_values_by_name[5] =
+static const ProtobufCEnumValueIndex refinery__v1__model__role__enum_values_by_name[6] =
 {
   { "BASE_MODEL", 1 },
   { "EMBEDDING", 4 },
   { "LORA", 3 },
   { "REFINER_MODEL", 2 },
   { "UNUSABLE", 0 },
+  { "VAE", 5 },
 };
 const ProtobufCEnumDescriptor refinery__v1__model__role__descriptor =
 {
@@ -3153,9 +3167,9 @@ const ProtobufCEnumDescriptor refinery__v1__model__role__descriptor =
   "Role",
   "Refinery__V1__Model__Role",
   "refinery.v1",
-  5,
+  6,
   refinery__v1__model__role__enum_values_by_number,
-  5,
+  6,
   refinery__v1__model__role__enum_values_by_name,
   1,
   refinery__v1__model__role__value_ranges,
