@@ -25,7 +25,10 @@ enum Fingerprint {
     static func digest(of model: StoredModel) -> String {
         hex(
             model.files.reduce(into: []) { bytes, file in
-                for (index, name) in file.tensorNames.enumerated() {
+                let names = file.tensorNames
+                file.prefetchBeginnings(
+                    of: stride(from: 0, to: names.count, by: 8).map { names[$0] })
+                for (index, name) in names.enumerated() {
                     append(name, of: file, withSample: index % 8 == 0, to: &bytes)
                 }
             })

@@ -185,7 +185,7 @@ extension ModelDescription {
         case .textualInversion, .lora, .vae: return nil
         case .sdxlInpainting, .sdxlEditing, .stableDiffusion1, .stableDiffusion2, .stableDiffusion3,
             .flux, .hiDream, .stableCascade, .pixArt, .diffusionTransformer, .controlNet,
-            .textEncoder, .unknown:
+            .latentConsistency, .textEncoder, .unknown:
             return "its architecture is \(architecture.name); this server makes pictures with SDXL "
                 + "base and refiner checkpoints"
         }

@@ -18,6 +18,8 @@ public enum ModelArchitecture: Equatable, Sendable {
     case diffusionTransformer
     case lora
     case controlNet
+    /// A U-Net that takes guidance as an input, distilled for few steps.
+    case latentConsistency
     /// A VAE and no denoising network.
     case vae
     /// A text encoder and no denoising network.
@@ -52,6 +54,7 @@ public enum ModelArchitecture: Equatable, Sendable {
         case .diffusionTransformer: "diffusion transformer"
         case .lora: "LoRA"
         case .controlNet: "ControlNet"
+        case .latentConsistency: "latent consistency (LCM)"
         case .vae: "VAE"
         case .textEncoder: "text encoder"
         case .textualInversion: "SDXL textual inversion"
@@ -98,6 +101,9 @@ extension ModelArchitecture {
                 "control_model.", "zero_convs.", "input_hint_block.", "controlnet_cond_embedding.",
                 "controlnet_down_blocks.", "controlnet_blocks.", "controlnet_x_embedder.",
             ]),
+        Rule(
+            architecture: .latentConsistency,
+            prefixes: ["time_embed.cond_proj.", "time_embedding.cond_proj."]),
         Rule(
             architecture: .hiDream,
             prefixes: ["double_stream_blocks.0.block.", "caption_projection.0.linear."]),

@@ -44,6 +44,14 @@ final class ModelMemory: @unchecked Sendable {
         return now.hasSameContents(as: stamp) ? nil : .changed
     }
 
+    /// Has the system read the page that holds a byte, without waiting for it.
+    func prefetch(at offset: Int) {
+        guard case .mapped = origin else { return }
+        let page = 4096
+        let address = UInt(bitPattern: start + offset) / UInt(page) * UInt(page)
+        madvise(UnsafeMutableRawPointer(bitPattern: address), page, MADV_WILLNEED)
+    }
+
     /// Bytes that live as long as the program.
     static func lent(_ start: UnsafeRawPointer, byteCount: Int) -> ModelMemory {
         ModelMemory(start, byteCount: byteCount, .lent)

@@ -105,6 +105,15 @@ struct ModelArchitectureTests {
             names: ["transformer.single_transformer_blocks.0.proj_mlp.lora_A.weight"]),
         Sample("LoHa", .lora, names: ["oft_unet.x.hada_w1_a"]),
         Sample(
+            "LCM in the original layout", .latentConsistency,
+            names: [
+                "model.diffusion_model.input_blocks.0.0.weight",
+                "model.diffusion_model.time_embed.cond_proj.weight",
+            ]),
+        Sample(
+            "LCM in diffusers' layout", .latentConsistency,
+            names: ["conv_in.weight", "time_embedding.cond_proj.weight"]),
+        Sample(
             "ControlNet", .controlNet,
             names: ["control_model.input_blocks.0.0.weight", "control_model.zero_convs.0.0.bias"]),
         Sample(
