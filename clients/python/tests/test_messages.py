@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from refinery_client import InvalidRequest, Point, Refiner, Size
+from refinery_client import (
+    ApplyTo,
+    Embedding,
+    HandoffHistory,
+    InvalidRequest,
+    Lora,
+    Point,
+    Refiner,
+    Size,
+)
 from refinery_client._address import TCPAddress, UnixAddress, parse_address
 from refinery_client._messages import generate_request
 from refinery_client._proto.refinery_pb2 import GenerateRequest
@@ -48,7 +57,13 @@ def test_every_option_arrives_in_its_field() -> None:
             "prompt_weighting": "compel",
             "guidance_rescale": 0.5,
             "eta": 0.0,
-            "handoff_history": 1,
+            "handoff_history": HandoffHistory.RESET,
+            "vae": "fp16-fix",
+            "loras": [
+                Lora(model="style", weight=0.0, apply_to=ApplyTo.BOTH),
+                Lora(model="other"),
+            ],
+            "embeddings": (Embedding(model="word", weight=-1),),
             "seed_image": "a1" * 32,
             "mask_image": "b2" * 32,
             "strength": 0.5,
@@ -65,6 +80,10 @@ def test_every_option_arrives_in_its_field() -> None:
     assert request.refiner.start_step == 18
     assert request.refiner.HasField("negative_prompt")  # empty, but said
     assert not request.refiner.HasField("start_step_percentage")
+    style, other = request.loras
+    assert (style.model, style.HasField("weight"), style.apply_to) == ("style", True, 2)
+    assert (other.model, other.HasField("weight"), other.apply_to) == ("other", False, 0)
+    assert request.embeddings[0].weight == -1
 
 
 def test_the_options_are_the_schema_s_fields() -> None:

@@ -20,12 +20,14 @@ from refinery_client import (
     AsyncClient,
     Client,
     DeadlineExceeded,
+    Embedding,
     Event,
     FailedPrecondition,
     HandedOff,
     Health,
     Image,
     InvalidRequest,
+    Lora,
     Model,
     ModelRole,
     NotFound,
@@ -239,6 +241,46 @@ def test_several_pictures_count_their_seeds_up(client: Client) -> None:
     assert [image.summary is None for image in images] == [True, False]
     alone = client.generate_image(PROMPT, **{**SMALL, "seed": 8})
     assert png_pixels(images[1].png) == png_pixels(alone.png)
+
+
+def test_the_refiner_finishes_a_picture_that_is_sent(client: Client, refiner: str) -> None:
+    first = client.generate_image(PROMPT, steps=2, seed=1, width=64, height=64)
+    name = client.upload(first.png)
+    options: GenerateOptions = {"model": refiner, "seed_image": name, "strength": 0.5}
+    events = list(client.generate(PROMPT, steps=4, seed=2, **options))
+    phases = {event.phase for event in events if isinstance(event, Progress)}
+    assert phases == {Phase.TEXT_ENCODING, Phase.IMAGE_ENCODING, Phase.REFINER, Phase.DECODING}
+    image = events[-1]
+    assert isinstance(image, Image) and image.summary is not None
+    assert (image.summary.base_steps, image.summary.refiner_steps) == (0, 2)
+    assert (image.width, image.height) == (64, 64)
+    with pytest.raises(NotFound) as caught:
+        client.generate_image(PROMPT, seed_image="00" * 32)
+    assert caught.value.fields == ("seedImage",)
+
+
+def test_weights_in_a_prompt_change_the_picture(client: Client) -> None:
+    options: GenerateOptions = {"steps": 2, "seed": 1, "width": 64, "height": 64}
+    weighted: GenerateOptions = {**options, "prompt_weighting": "sdEmbeds"}
+    plain = client.generate_image("a red fox", **weighted)
+    strong = client.generate_image("a (red:1.5) fox", **weighted)
+    assert png_pixels(plain.png) != png_pixels(strong.png)
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"loras": [Lora(model="none")]}, "lora[0].model"),
+        ({"embeddings": [Embedding(model="none")]}, "embeddings[0].model"),
+        ({"vae": "none"}, "vae"),
+    ],
+)
+def test_a_file_that_is_not_there_is_named(
+    client: Client, options: GenerateOptions, field: str
+) -> None:
+    with pytest.raises(NotFound) as caught:
+        client.generate_image(PROMPT, **options)
+    assert caught.value.fields == (field,)
 
 
 def test_a_picture_need_not_be_square(client: Client) -> None:

@@ -36,24 +36,28 @@ from .events import (
     Size,
     Summary,
 )
-from .parameters import GenerateOptions, Refiner
+from .parameters import ApplyTo, Embedding, GenerateOptions, HandoffHistory, Lora, Refiner
 from .server import Health, Model, ModelRole, ServerInfo, ServerStats
 
 __all__ = [
     "Accepted",
+    "ApplyTo",
     "AsyncClient",
     "Cancelled",
     "Client",
     "ConnectionLost",
     "DeadlineExceeded",
+    "Embedding",
     "Event",
     "FailedPrecondition",
     "GenerateOptions",
     "HandedOff",
     "Handoff",
+    "HandoffHistory",
     "Health",
     "Image",
     "InvalidRequest",
+    "Lora",
     "Model",
     "ModelRole",
     "NotFound",

@@ -4,6 +4,7 @@ requests are written and their answers read."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -25,7 +26,7 @@ from .events import (
     Size,
     Summary,
 )
-from .parameters import GenerateOptions, Refiner
+from .parameters import Embedding, GenerateOptions, Lora, Refiner
 from .server import Health, Model, ModelRole, ServerInfo, ServerStats
 
 
@@ -45,12 +46,24 @@ def generate_request(positive_prompt: str, options: GenerateOptions) -> bytes:
             if not isinstance(part, Message):
                 raise TypeError(f"{name} cannot be a {type(value).__name__}")
             part.SetInParent()
-            for item in fields(value):
-                if (inner := getattr(value, item.name)) is not None:
-                    _set(part, item.name, inner, f"{name}.")
+            _fill(part, value, f"{name}.")
+        elif name in ("loras", "embeddings"):
+            kind = Lora if name == "loras" else Embedding
+            if not isinstance(value, Sequence):
+                raise TypeError(f"{name} cannot be {value!r}: it is a sequence of {kind.__name__}")
+            for index, item in enumerate(value):
+                if not isinstance(item, kind):
+                    raise TypeError(f"{name}[{index}] cannot be {item!r}: it is a {kind.__name__}")
+                _fill(getattr(message, name).add(), item, f"{name}[{index}].")
         else:
             _set(message, name, value)
     return message.SerializeToString()
+
+
+def _fill(part: Message, value: Refiner | Size | Point | Lora | Embedding, prefix: str) -> None:
+    for item in fields(value):
+        if (inner := getattr(value, item.name)) is not None:
+            _set(part, item.name, inner, prefix)
 
 
 def _set(message: Message, name: str, value: object, prefix: str = "") -> None:
@@ -260,7 +273,7 @@ def upload_request(picture: bytes, sha256: bytes, offset: int) -> bytes:
 
 
 def upload_attempts(picture: bytes) -> range:
-    """Calls enough for any picture; a server that asks for the same piece for ever is not obeyed."""
+    """Calls enough for any picture; a server that asks for one piece for ever is not obeyed."""
     return range(2 * (len(picture) // PIECE_BYTES + 1))
 
 
@@ -296,9 +309,7 @@ GENERATE: Method[Event] = Method(
     decode=_event,
     completes=lambda event: isinstance(event, Image) and event.summary is not None,
 )
-UPLOAD_IMAGE = Method(
-    "refinery.v1.ImageGeneration", "UploadImage", streams=False, decode=_uploaded
-)
+UPLOAD_IMAGE = Method("refinery.v1.ImageGeneration", "UploadImage", streams=False, decode=_uploaded)
 LIST_MODELS = Method("refinery.v1.Models", "ListModels", streams=False, decode=_models)
 GET_INFO = Method("refinery.v1.Server", "GetInfo", streams=False, decode=_server_info)
 GET_STATS = Method("refinery.v1.Server", "GetStats", streams=False, decode=_server_stats)

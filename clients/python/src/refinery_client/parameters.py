@@ -6,7 +6,9 @@ differ.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import TypedDict
 
 from .events import Point, Size
@@ -35,6 +37,40 @@ class Refiner:
     negative_aesthetic_score: float | None = None
 
 
+class ApplyTo(IntEnum):
+    """Which expert a LoRA changes."""
+
+    BASE_ONLY = 0
+    REFINER_ONLY = 1
+    BOTH = 2
+
+
+class HandoffHistory(IntEnum):
+    """Whether a multistep scheduler goes on with the base's predictions at the handoff."""
+
+    KEEP = 0
+    RESET = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lora:
+    """A LoRA on the server, by its name from ``models()``, for one job. Weights from -4 to 4, 1
+    when absent."""
+
+    model: str
+    weight: float | None = None
+    apply_to: ApplyTo | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding:
+    """A textual inversion on the server: its name becomes a word of the prompts. Weights from -4 to
+    4, 1 when absent."""
+
+    model: str
+    weight: float | None = None
+
+
 class GenerateOptions(TypedDict, total=False):
     """The keyword arguments of ``generate`` and ``generate_image``."""
 
@@ -45,6 +81,8 @@ class GenerateOptions(TypedDict, total=False):
     negative_prompt_2: str | None
     model: str | None
     """A name from ``models()``; the server's default when absent."""
+    vae: str | None
+    """A VAE's name from ``models()``, in place of the model's own."""
     width: int | None
     """Pixels, a multiple of 8."""
     height: int | None
@@ -76,8 +114,12 @@ class GenerateOptions(TypedDict, total=False):
     """0 to 1: tames the contrast of high guidance."""
     eta: float | None
     """0 to 1, for DDIM and TCD; the scheduler's own when absent."""
-    handoff_history: int | None
-    """0: a multistep scheduler goes on with the base's predictions at the handoff; 1: it starts anew."""
+    handoff_history: HandoffHistory | None
+    """KEEP when absent."""
+    loras: Sequence[Lora] | None
+    """At most 8."""
+    embeddings: Sequence[Embedding] | None
+    """At most 8."""
     seed_image: str | None
     """A picture to start from: the SHA-256, in hex, of an uploaded PNG file."""
     mask_image: str | None

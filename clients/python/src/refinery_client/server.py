@@ -14,6 +14,9 @@ class ModelRole(IntEnum):
     UNUSABLE = 0
     BASE = 1
     REFINER = 2
+    LORA = 3
+    EMBEDDING = 4
+    VAE = 5
 
 
 @dataclass(frozen=True, kw_only=True)

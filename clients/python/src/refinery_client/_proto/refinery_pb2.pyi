@@ -83,7 +83,7 @@ class Event(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time_ms: _Optional[int] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ["cfg_scale", "clip_skip", "crop_top_left", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "loras", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "width"]
+    __slots__ = ["cfg_scale", "clip_skip", "crop_top_left", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "loras", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "vae", "width"]
     CFG_SCALE_FIELD_NUMBER: _ClassVar[int]
     CLIP_SKIP_FIELD_NUMBER: _ClassVar[int]
     CROP_TOP_LEFT_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +113,7 @@ class GenerateRequest(_message.Message):
     STEPS_FIELD_NUMBER: _ClassVar[int]
     STRENGTH_FIELD_NUMBER: _ClassVar[int]
     TARGET_SIZE_FIELD_NUMBER: _ClassVar[int]
+    VAE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
     cfg_scale: float
     clip_skip: int
@@ -143,8 +144,9 @@ class GenerateRequest(_message.Message):
     steps: int
     strength: float
     target_size: Size
+    vae: str
     width: int
-    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ..., loras: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., vae: _Optional[str] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ..., loras: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ...) -> None: ...
 
 class GetInfoRequest(_message.Message):
     __slots__ = []
@@ -241,6 +243,7 @@ class Model(_message.Message):
     ROLE_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     UNUSABLE: Model.Role
+    VAE: Model.Role
     aliases: _containers.RepeatedScalarFieldContainer[str]
     architecture: str
     byte_count: int
