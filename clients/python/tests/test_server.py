@@ -251,7 +251,8 @@ def test_the_refiner_finishes_a_picture_that_is_sent(client: Client, refiner: st
     phases = {event.phase for event in events if isinstance(event, Progress)}
     assert phases == {Phase.TEXT_ENCODING, Phase.IMAGE_ENCODING, Phase.REFINER, Phase.DECODING}
     image = events[-1]
-    assert isinstance(image, Image) and image.summary is not None
+    assert isinstance(image, Image)
+    assert image.summary is not None
     assert (image.summary.base_steps, image.summary.refiner_steps) == (0, 2)
     assert (image.width, image.height) == (64, 64)
     with pytest.raises(NotFound) as caught:
