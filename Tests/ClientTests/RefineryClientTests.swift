@@ -3,7 +3,7 @@ import Generation
 import Testing
 import Wire
 
-@Suite("The client", .timeLimit(.minutes(1)))
+@Suite("The client", .timeLimit(.minutes(15)))
 struct RefineryClientTests {
     static let queued = Event(
         jobID: "j", sequence: 1, timeMilliseconds: 0,

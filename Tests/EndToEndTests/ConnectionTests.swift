@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Wire
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(15)))
 struct ConnectionTests {
     @Test func `a request may arrive one byte at a time`() async throws {
         try await RunningServer.with { server in

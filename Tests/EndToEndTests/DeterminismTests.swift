@@ -6,7 +6,7 @@ import Testing
 
 /// The promise of DESIGN: equal build, core type and model file give equal PNG bytes, whatever else the
 /// machine does.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct DeterminismTests {
     /// A scheduler that draws noise in every step, both experts, and a side that tiles do not divide.
     static let request: GenerationRequest = {

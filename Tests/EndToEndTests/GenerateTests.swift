@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 import Wire
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(15)))
 struct GenerateTests {
     @Test func `a picture comes as Data frames and one empty Data with flags 5`() async throws {
         try await RunningServer.with { server in

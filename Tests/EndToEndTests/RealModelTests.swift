@@ -12,7 +12,7 @@ import Wire
 
 /// The whole way, with nothing made up: our client, real sockets, the built-in checkpoints, and a
 /// picture that diffusers made.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct RealModelTests {
     @Test func `a request over the wire gives the picture that diffusers gives`() async throws {
         let reference = try ReferenceCase.named("euler_80_20")

@@ -6,7 +6,7 @@ import Testing
 import Transport
 import Wire
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(15)))
 struct ServiceTests {
     @Test func `the models are listed as the generator has them`() async throws {
         try await RunningServer.with { server in

@@ -5,7 +5,7 @@ import Testing
 import Transport
 import Wire
 
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(15)))
 struct StopTests {
     @Test func `an idle server stops, closes its connections and takes no more`() async throws {
         try await RunningServer.with { server in

@@ -8,7 +8,7 @@ import Testing
 import Wire
 
 /// Pictures sent to a server, and requests that name them.
-@Suite(.timeLimit(.minutes(2)))
+@Suite(.timeLimit(.minutes(15)))
 struct UploadTests {
     /// Noise of 640 x 480: about 920 kB, two pieces of the client's.
     private static let picture: (picture: Picture, file: [UInt8]) = {

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Model files that are added, removed, replaced, cut short and written to while a generator has them.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(15)))
 struct ChangingFilesTests {
     private static let base = Repository.root.appending(
         path: "Sources/CEmbeddedModels/base.safetensors")

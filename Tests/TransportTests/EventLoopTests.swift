@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transport
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(15)))
 struct EventLoopTests {
     @Test func `work runs in the order it was submitted`() async throws {
         let loop = try EventLoop(name: "order")

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Transport
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(15)))
 struct ListenerTests {
     @Test func `port 0 becomes a port that can be connected to`() async throws {
         let server = try await TestServer(handler: Recorder.echoing)
