@@ -20,10 +20,11 @@ from fake_server import (
     event,
     failure,
     holding,
+    reply,
 )
 
 from refinery_client.__main__ import main
-from refinery_client._proto.refinery_pb2 import GenerateRequest
+from refinery_client._proto.refinery_pb2 import GenerateRequest, UploadedImage, UploadImageRequest
 
 SOURCES = Path(__file__).resolve().parent.parent / "src"
 
@@ -100,6 +101,30 @@ def test_every_flag_reaches_the_request(tmp_path: Path) -> None:
     )
 
 
+def test_pictures_are_uploaded_and_named_in_the_request(tmp_path: Path) -> None:
+    requests = []
+
+    def script(peer: Peer) -> None:
+        requests.append(request := peer.read_request())
+        if request.method == "UploadImage":
+            data = UploadImageRequest.FromString(request.payload).data
+            answer = UploadedImage(sha256=data.decode(), received=len(data), complete=True)
+            peer.send(reply(answer.SerializeToString()))
+        else:
+            peer.send(b"".join(TWO_STAGES))
+
+    (tmp_path / "seed.png").write_bytes(b"seed")
+    (tmp_path / "mask.png").write_bytes(b"mask")
+    flags = [f"--seed-image={tmp_path}/seed.png", f"--mask-image={tmp_path}/mask.png"]
+    with FakeServer(script) as server:
+        arguments = ["fox", f"--server={server.address}", f"--output={tmp_path}/p.png"]
+        assert main([*arguments, *flags, "--strength=0.5"]) == 0
+    assert [request.method for request in requests] == ["UploadImage", "UploadImage", "Generate"]
+    assert GenerateRequest.FromString(requests[-1].payload) == GenerateRequest(
+        positive_prompt="fox", seed_image="seed", mask_image="mask", strength=0.5
+    )
+
+
 @pytest.mark.parametrize(
     ("frames", "code"),
     [
@@ -141,6 +166,7 @@ def test_a_picture_that_cannot_be_written_is_exit_code_4(tmp_path: Path) -> None
         ["fox", "--timeout", "0"],
         ["fox", "--server", "nonsense"],
         ["fox", "--output", "no/such/folder/p.png"],
+        ["fox", "--seed-image", "no/such/picture.png"],
     ],
 )
 def test_bad_usage_is_exit_code_2(flags: list[str]) -> None:

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from enum import IntEnum
+from typing import Any
+
 import pytest
 
 from refinery_client import (
+    Accepted,
     ApplyTo,
     Embedding,
+    Event,
     HandoffHistory,
     InvalidRequest,
     Lora,
+    Model,
+    ModelRole,
     Point,
     Refiner,
+    ServerInfo,
+    ServerStats,
     Size,
+    Summary,
 )
 from refinery_client._address import TCPAddress, UnixAddress, parse_address
 from refinery_client._messages import generate_request
+from refinery_client._proto import refinery_pb2
 from refinery_client._proto.refinery_pb2 import GenerateRequest
 from refinery_client.parameters import GenerateOptions
 
@@ -61,7 +72,7 @@ def test_every_option_arrives_in_its_field() -> None:
             "vae": "fp16-fix",
             "loras": [
                 Lora(model="style", weight=0.0, apply_to=ApplyTo.BOTH),
-                Lora(model="other"),
+                Lora("other"),
             ],
             "embeddings": (Embedding(model="word", weight=-1),),
             "seed_image": "a1" * 32,
@@ -82,7 +93,7 @@ def test_every_option_arrives_in_its_field() -> None:
     assert not request.refiner.HasField("start_step_percentage")
     style, other = request.loras
     assert (style.model, style.HasField("weight"), style.apply_to) == ("style", True, 2)
-    assert (other.model, other.HasField("weight"), other.apply_to) == ("other", False, 0)
+    assert (other.model, other.weight, other.apply_to) == ("other", 1, 0)
     assert request.embeddings[0].weight == -1
 
 
@@ -91,6 +102,40 @@ def test_the_options_are_the_schema_s_fields() -> None:
     assert set(GenerateOptions.__annotations__) == fields - {"positive_prompt"}
     refiner = {field.name for field in GenerateRequest().refiner.DESCRIPTOR.fields}
     assert set(Refiner.__dataclass_fields__) == refiner
+    for kind, name in ((Lora, "loras"), (Embedding, "embeddings")):
+        schema = GenerateRequest.DESCRIPTOR.fields_by_name[name].message_type
+        assert set(kind.__dataclass_fields__) == {field.name for field in schema.fields}
+
+
+@pytest.mark.parametrize(
+    ("ours", "schema", "suffix"),
+    [
+        (ApplyTo, refinery_pb2.Lora.ApplyTo, ""),
+        (HandoffHistory, refinery_pb2.HandoffHistory, ""),
+        (ModelRole, refinery_pb2.Model.Role, "_MODEL"),
+    ],
+)
+def test_the_enums_are_the_schema_s(ours: type[IntEnum], schema: Any, suffix: str) -> None:
+    assert {member.name: member.value for member in ours} == {
+        name.removesuffix(suffix): value for name, value in schema.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("ours", "schema"),
+    [
+        (Model, refinery_pb2.Model),
+        (Accepted, refinery_pb2.Accepted),
+        (Summary, refinery_pb2.Summary),
+        (ServerInfo, refinery_pb2.ServerInfo),
+        (ServerStats, refinery_pb2.ServerStats),
+    ],
+)
+def test_what_the_server_says_is_all_there(ours: type[Any], schema: Any) -> None:
+    shared = set(Event.__dataclass_fields__) if issubclass(ours, Event) else set()
+    assert set(ours.__dataclass_fields__) - shared == {
+        field.name for field in schema.DESCRIPTOR.fields
+    }
 
 
 def test_two_start_fields_are_both_sent_for_the_server_to_refuse() -> None:
@@ -134,6 +179,9 @@ def test_what_the_wire_cannot_carry_names_its_field(
         {"refiner": Size(1, 1)},
         {"model": Size(1, 1)},
         {"crop_top_left": Size(1, 1)},
+        {"loras": Lora("style")},
+        {"loras": [Embedding("word")]},
+        {"embeddings": ["word"]},
     ],
 )
 def test_a_wrong_name_or_type_is_the_caller_s_bug(options: GenerateOptions) -> None:

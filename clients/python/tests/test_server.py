@@ -260,11 +260,13 @@ def test_the_refiner_finishes_a_picture_that_is_sent(client: Client, refiner: st
     assert caught.value.fields == ("seedImage",)
 
 
-def test_weights_in_a_prompt_change_the_picture(client: Client) -> None:
-    options: GenerateOptions = {"steps": 2, "seed": 1, "width": 64, "height": 64}
-    weighted: GenerateOptions = {**options, "prompt_weighting": "sdEmbeds"}
+@pytest.mark.parametrize(
+    ("syntax", "prompt"), [("sdEmbeds", "a (red:1.5) fox"), ("compel", "a red+++ fox")]
+)
+def test_weights_in_a_prompt_change_the_picture(client: Client, syntax: str, prompt: str) -> None:
+    weighted: GenerateOptions = {**SMALL, "prompt_weighting": syntax}
     plain = client.generate_image("a red fox", **weighted)
-    strong = client.generate_image("a (red:1.5) fox", **weighted)
+    strong = client.generate_image(prompt, **weighted)
     assert png_pixels(plain.png) != png_pixels(strong.png)
 
 
@@ -292,6 +294,37 @@ def test_a_picture_need_not_be_square(client: Client) -> None:
 def test_a_request_with_only_a_prompt_works(client: Client) -> None:
     image = client.generate_image(PROMPT, steps=1)
     assert png_size(image.png) == Size(image.height, image.width)
+
+
+def test_clip_skip_changes_the_picture(client: Client) -> None:
+    plain = client.generate_image(PROMPT, **SMALL)
+    skipped = client.generate_image(PROMPT, **SMALL, clip_skip=1)
+    assert png_pixels(plain.png) != png_pixels(skipped.png)
+
+
+def test_a_picture_is_made_from_an_uploaded_one(client: Client) -> None:
+    start = client.generate_image(PROMPT, **SMALL)
+    name = client.upload(start.png)
+    assert name == start.sha256.hex()
+    options: GenerateOptions = {"steps": 4, "seed": 8, "seed_image": name}
+    events = list(client.generate("a blue fox", **options, strength=0.5))
+    accepted, image = events[0], events[-1]
+    assert isinstance(accepted, Accepted)
+    assert isinstance(image, Image)
+    assert accepted.base_steps == 2
+    assert accepted.fingerprint != ""
+    assert accepted.size == png_size(image.png) == Size(64, 64)
+    assert image.summary is not None
+    assert image.summary.image_encoding_seconds > 0
+    assert png_pixels(image.png) != png_pixels(start.png)
+
+
+@pytest.mark.parametrize("name", ["Euler", "Euler a", "DPM++ 2M Karras", "DDIM", "UniPC"])
+def test_a_scheduler_is_asked_for_by_name(client: Client, name: str) -> None:
+    accepted, *_, image = client.generate(PROMPT, **SMALL, scheduler=name)
+    assert isinstance(accepted, Accepted)
+    assert isinstance(image, Image)
+    assert name.startswith(accepted.scheduler)
 
 
 NO_MODEL = "no such model"

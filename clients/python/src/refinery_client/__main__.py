@@ -46,9 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(str(error))
     lines = _Lines(sys.stderr)
     try:
+        options = _options(flags)
+        if flags.seed_image is not None:
+            options["seed_image"] = client.upload(flags.seed_image)
+        if flags.mask_image is not None:
+            options["mask_image"] = client.upload(flags.mask_image)
         with (
             client,
-            closing(client.generate(flags.prompt, timeout=flags.timeout, **_options(flags))) as job,
+            closing(client.generate(flags.prompt, timeout=flags.timeout, **options)) as job,
         ):
             for event in job:
                 if isinstance(event, Image):
@@ -103,6 +108,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--refiner-start-step", type=int, metavar="N")
     parser.add_argument("--refiner-start-percentage", type=int, metavar="P")
     parser.add_argument(
+        "--seed-image", type=_file, metavar="FILE", help="a PNG to start from, in place of noise"
+    )
+    parser.add_argument(
+        "--mask-image",
+        type=_file,
+        metavar="FILE",
+        help="a PNG of the same size: white is made anew, black stays",
+    )
+    parser.add_argument(
+        "--strength", type=float, metavar="X", help="0 to 1: how far from --seed-image"
+    )
+    parser.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help="for the whole job (default: none)"
     )
     return parser
@@ -116,6 +133,13 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds
+
+
+def _file(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{path!r} cannot be read: {error}") from None
 
 
 def _options(flags: argparse.Namespace) -> parameters.GenerateOptions:
@@ -134,6 +158,7 @@ def _options(flags: argparse.Namespace) -> parameters.GenerateOptions:
         "seed": flags.seed,
         "cfg_scale": flags.cfg_scale,
         "number_results": flags.count,
+        "strength": flags.strength,
         "refiner": None if refiner == parameters.Refiner() else refiner,
     }
 

@@ -1,7 +1,6 @@
 """What a caller may ask for. Ranges and defaults are the server's, which checks what it gets.
 
-None, the default of everything here, leaves a field out; an absent field and an empty or zero one
-differ.
+None leaves a field out; an absent field and an empty or zero one differ.
 """
 
 from __future__ import annotations
@@ -52,23 +51,22 @@ class HandoffHistory(IntEnum):
     RESET = 1
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Lora:
-    """A LoRA on the server, by its name from ``models()``, for one job. Weights from -4 to 4, 1
-    when absent."""
+    """A LoRA on the server, by its name from ``models()``, for one job. Weights from -4 to 4."""
 
     model: str
-    weight: float | None = None
-    apply_to: ApplyTo | None = None
+    weight: float = 1.0
+    apply_to: ApplyTo = ApplyTo.BASE_ONLY
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Embedding:
     """A textual inversion on the server: its name becomes a word of the prompts. Weights from -4 to
-    4, 1 when absent."""
+    4."""
 
     model: str
-    weight: float | None = None
+    weight: float = 1.0
 
 
 class GenerateOptions(TypedDict, total=False):
