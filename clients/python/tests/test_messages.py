@@ -158,6 +158,7 @@ def test_an_empty_refiner_and_a_zero_point_are_sent() -> None:
         ({"refiner": Refiner(start_step=-2)}, "refiner.startStep", "invalidRefinerStartStep"),
         ({"original_size": Size(-1, 1)}, "originalSize.height", "invalidOriginalSizeHeight"),
         ({"negative_prompt_2": "\ud800"}, "negativePrompt2", "invalidNegativePrompt2"),
+        ({"loras": [Lora("\ud800")]}, "lora[0].model", "invalidLoraModel"),
     ],
 )
 def test_what_the_wire_cannot_carry_names_its_field(

@@ -4,6 +4,7 @@ requests are written and their answers read."""
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -73,7 +74,8 @@ def _set(message: Message, name: str, value: object, prefix: str = "") -> None:
         raise TypeError(f"{prefix}{name} cannot be {value!r}: {error}") from None
     except ValueError as error:
         field = _camel_case(prefix + name)
-        code = "invalid" + "".join(part[0].upper() + part[1:] for part in field.split("."))
+        parts = re.sub(r"\[\d+\]", "", field).split(".")
+        code = "invalid" + "".join(part[0].upper() + part[1:] for part in parts)
         raise InvalidRequest(
             f"{prefix}{name} cannot be {value!r}: {error}", Status.INVALID_ARGUMENT, code, [field]
         ) from None
@@ -83,7 +85,7 @@ def _camel_case(name: str) -> str:
     """The contract's name of a field: refiner.startStep for refiner.start_step."""
     first, *others = name.split("_")
     camel = first + "".join(word.capitalize() for word in others)
-    return camel.replace("cfgScale", "CFGScale")
+    return camel.replace("cfgScale", "CFGScale").replace("loras[", "lora[")
 
 
 def _event(data: bytes) -> Event | None:
