@@ -68,6 +68,8 @@ extension Compute {
     public func concatenate(_ left: Activation, _ right: Activation) -> Activation {
         precondition(left.rows == right.rows)
         let out = activation(like: left, channels: left.channels + right.channels)
+        profile?.begin(.elementwise("concatenate", out, passes: 2))
+        defer { profile?.end() }
         forEachBlock(of: left.rows, operations: out.count) { rows in
             refinery_concatenate(
                 out.data + rows.lowerBound * out.channels,
@@ -80,6 +82,8 @@ extension Compute {
     /// target += other
     public func add(_ other: Activation, to target: Activation) {
         precondition(other.count == target.count)
+        profile?.begin(.elementwise("add", target, passes: 3))
+        defer { profile?.end() }
         forEachBlock(of: target.rows, operations: target.count) { rows in
             let start = rows.lowerBound * target.channels
             refinery_add(target.data + start, other.data + start, rows.count * target.channels)
@@ -90,6 +94,8 @@ extension Compute {
     /// the second half.
     public func geglu(_ input: Activation) -> Activation {
         let out = activation(like: input, channels: input.channels / 2)
+        profile?.begin(.elementwise("geglu", out, passes: 3))
+        defer { profile?.end() }
         forEachBlock(of: input.rows, operations: 32 * out.count) { rows in
             refinery_geglu(
                 out.data + rows.lowerBound * out.channels,
@@ -100,6 +106,8 @@ extension Compute {
 
     /// data = activation(data)
     public func activate(_ input: Activation, _ kind: ActivationFunction) {
+        profile?.begin(.elementwise("activate", input, passes: 2))
+        defer { profile?.end() }
         refinery_activate(input.data, input.count, kind.kernel)
     }
 

@@ -38,6 +38,8 @@ extension Compute {
     ) {
         for adapter in adapters {
             let rank = adapter.rank
+            profile?.begin(.product("adapter", m: rows, k: rank, n: columns))
+            defer { profile?.end() }
             scoped {
                 let up = widened(adapter.up, from: firstRow * rank, count: rows * rank)
                 let down = widened(adapter.down)

@@ -11,6 +11,8 @@ extension Compute {
         causal: Bool = false
     ) -> Activation {
         precondition(keys.rows == values.rows && keys.images == queries.images)
+        profile?.begin(.attention(queries, keys, head: headDimension))
+        defer { profile?.end() }
         let channels = queries.channels
         let heads = channels / headDimension
         let scale = 1 / Float(headDimension).squareRoot()

@@ -82,6 +82,8 @@ extension Compute {
     }
 
     private func copy(_ source: Activation, to target: Activation) {
+        profile?.begin(.elementwise("copy", target, passes: 2))
+        defer { profile?.end() }
         forEachBlock(of: source.rows, operations: source.count) { rows in
             (target.data + rows.lowerBound * target.channels).update(
                 from: source.data + rows.lowerBound * source.channels,

@@ -10,6 +10,8 @@ public final class Compute {
     public let threadCount: Int
     public let arena: Arena
     private let team: OpaquePointer
+    /// Filled by every layer until it is taken away.
+    public var profile: Profile?
 
     /// Loops of fewer operations are not shared out: about 20 microseconds of one thread.
     var sharedOperations = 1 << 20

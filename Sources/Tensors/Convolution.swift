@@ -56,6 +56,8 @@ extension Compute {
         precondition(input.channels == layer.inputs && out.channels == layer.outputs)
         precondition(out.height == geometry.outHeight && out.width == geometry.outWidth)
         precondition(residual.map { $0.count == out.count } ?? true)
+        profile?.begin(.convolution(input, to: out))
+        defer { profile?.end() }
         let accumulates = residual?.data == out.data
         let added = accumulates ? nil : residual
         scoped {
@@ -137,6 +139,8 @@ extension Compute {
     ) {
         let block = 16
         let row = layer.inputs * taps
+        profile?.begin(.widening(layer.weight.dtype, rows: rows, columns: row))
+        defer { profile?.end() }
         withFilters(of: layer, first: first, rows: rows) { filters, dtype in
             withWorkerScratch(row) { scratch in
                 forEachTile((rows + block - 1) / block, operations: rows * row) { index, worker in

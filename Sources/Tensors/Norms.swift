@@ -31,6 +31,8 @@ public struct GroupNorm: Sendable {
 extension Compute {
     /// A new activation.
     public func layerNorm(_ input: Activation, _ norm: LayerNorm) -> Activation {
+        profile?.begin(.norm("layer norm", input, passes: 2))
+        defer { profile?.end() }
         let out = activation(like: input)
         let channels = input.channels
         scoped {
@@ -77,6 +79,8 @@ extension Compute {
     /// Moments are taken in blocks of tokens that fit the cache and merged in double precision, in
     /// a fixed order (Chan, Golub and LeVeque 1983, equation 2.1).
     func groupScales(_ input: Activation, _ norm: GroupNorm) -> GroupScales {
+        profile?.begin(.norm("group moments", input, passes: 1))
+        defer { profile?.end() }
         let groups = GroupNorm.groups
         let channels = input.channels
         let tokens = input.tokens
@@ -122,6 +126,8 @@ extension Compute {
         _ input: Activation, _ scales: GroupScales, activation kind: ActivationFunction,
         into out: Activation
     ) {
+        profile?.begin(.norm("group norm", input, passes: 2))
+        defer { profile?.end() }
         let channels = input.channels
         let block = 64
         let blocks = (input.tokens + block - 1) / block

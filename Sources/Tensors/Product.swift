@@ -53,6 +53,8 @@ extension Compute {
         precondition(input.rows == out.rows && residual.map { $0.count == out.count } ?? true)
         let inputs = layer.inputs
         let outputs = layer.outputs
+        profile?.begin(.product("linear", m: input.rows, k: inputs, n: outputs))
+        defer { profile?.end() }
         let accumulates = residual?.data == out.data
         precondition(!accumulates || kind == .none)
         let added = accumulates ? nil : residual
@@ -100,6 +102,8 @@ extension Compute {
         into panel: UnsafeMutablePointer<Float>
     ) {
         let block = 32
+        profile?.begin(.widening(weight.dtype, rows: rows, columns: columns))
+        defer { profile?.end() }
         forEachTile((rows + block - 1) / block, operations: rows * columns) { index, _ in
             let start = index * block
             refinery_widen(
@@ -114,6 +118,8 @@ extension Compute {
     public func multiply(_ input: Activation, byMatrix matrix: WeightTensor) -> Activation {
         precondition(matrix.shape.count == 2 && matrix.shape[0] == input.channels)
         let outputs = matrix.shape[1]
+        profile?.begin(.product("matrix", m: input.rows, k: input.channels, n: outputs))
+        defer { profile?.end() }
         let out = activation(like: input, channels: outputs)
         scoped {
             let wide = widened(matrix)
@@ -134,6 +140,8 @@ extension Compute {
         of table: WeightTensor, _ rows: Range<Int>, into out: UnsafeMutablePointer<Float>
     ) {
         let columns = table.shape[1]
+        profile?.begin(.widening(table.dtype, rows: rows.count, columns: columns))
+        defer { profile?.end() }
         precondition(rows.lowerBound >= 0 && rows.upperBound <= table.shape[0])
         refinery_widen(
             out, table.bytes + rows.lowerBound * columns * table.dtype.byteCount,
@@ -145,6 +153,8 @@ extension Compute {
         -> UnsafeMutablePointer<Float>
     {
         let count = count ?? weight.elementCount
+        profile?.begin(.widening(weight.dtype, columns: count))
+        defer { profile?.end() }
         let out = arena.floats(count)
         refinery_widen(
             out, weight.bytes + first * weight.dtype.byteCount, weight.dtype.kernel, count)

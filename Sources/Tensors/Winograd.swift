@@ -50,16 +50,25 @@ extension Compute {
             for image in 0..<input.images {
                 for chunk in stride(from: 0, to: tiles, by: chunkTiles) {
                     let count = min(chunkTiles, tiles - chunk)
+                    profile?.begin(
+                        .transforms(
+                            "winograd inputs", rows: count, channels: inputs,
+                            floats: (16 + planes) * count * inputs))
                     forEachTileBlock(of: count, operations: planes * count * inputs * 12) { block in
                         refinery_winograd_inputs(
                             transformed + block.lowerBound * inputs, count * inputs,
                             input.image(image), &grid, inputs, chunk + block.lowerBound,
                             block.count)
                     }
+                    profile?.end()
                     multiplyPlanes(
                         transformed, filters, products, tiles: count, inputs: inputs,
                         columns: columns)
                     let start = image * out.tokens * out.channels + first
+                    profile?.begin(
+                        .transforms(
+                            "winograd outputs", rows: count, channels: columns,
+                            floats: (16 + planes) * count * columns))
                     forEachTileBlock(of: count, operations: planes * count * columns * 12) {
                         block in
                         refinery_winograd_outputs(
@@ -69,6 +78,7 @@ extension Compute {
                             residual.map { UnsafePointer($0.data + start) },
                             chunk + block.lowerBound, block.count)
                     }
+                    profile?.end()
                 }
             }
         }
@@ -80,6 +90,11 @@ extension Compute {
     ) {
         let block = 8
         let row = layer.inputs * 9
+        profile?.begin(
+            .transforms(
+                "winograd filters", rows: rows, channels: layer.inputs,
+                floats: (9 + Winograd.planes) * rows * layer.inputs))
+        defer { profile?.end() }
         withFilters(of: layer, first: first, rows: rows) { plain, dtype in
             withWorkerScratch(2 * row) { scratch in
                 forEachTile(
@@ -101,6 +116,9 @@ extension Compute {
         _ products: UnsafeMutablePointer<Float>, tiles: Int, inputs: Int, columns: Int
     ) {
         let columnTiles = (columns + Tile.columns - 1) / Tile.columns
+        profile?.begin(
+            .product("winograd", m: tiles, k: inputs, n: columns, count: Winograd.planes))
+        defer { profile?.end() }
         forEachTile(
             Winograd.planes * columnTiles,
             operations: 2 * Winograd.planes * tiles * inputs * columns

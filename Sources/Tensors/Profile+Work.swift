@@ -1,0 +1,83 @@
+extension Profile {
+    /// Work that runs against the same limit.
+    public enum Kind: String, CaseIterable, Sendable {
+        /// Products of activations with matrices of weights, and of Winograd's planes.
+        case products
+        case attention
+        /// 3x3 convolutions, but for what Winograd's way of them has of its own.
+        case convolution
+        case norms
+        /// Weights to float32.
+        case widening
+        /// Winograd's, of filters, inputs and outputs.
+        case transforms
+        case elementwise
+        /// What lies between the layers.
+        case rest
+    }
+
+    /// One kind of work on one set of sizes.
+    public struct Work: Hashable, Sendable {
+        public let kind: Kind
+        /// Such as `linear 2048x1280->10240`.
+        public let name: String
+        /// Floating-point operations; 0 where memory sets the pace.
+        public let operations: Int
+        /// Read and written, once each; 0 where arithmetic sets the pace.
+        public let byteCount: Int
+
+        public init(_ kind: Kind, _ name: String, operations: Int = 0, byteCount: Int = 0) {
+            self.kind = kind
+            self.name = name
+            self.operations = operations
+            self.byteCount = byteCount
+        }
+
+        static func product(_ name: String, m: Int, k: Int, n: Int, count: Int = 1) -> Work {
+            let times = count == 1 ? "" : "\(count)x "
+            return Work(
+                .products, "\(name) \(times)\(m)x\(k)->\(n)", operations: 2 * count * m * k * n)
+        }
+
+        /// As many operations as without any shortcut.
+        static func convolution(_ input: Activation, to output: Activation) -> Work {
+            Work(
+                .convolution,
+                "conv 3x3 \(output.size) \(input.channels)->\(output.channels)",
+                operations: 2 * 9 * output.rows * input.channels * output.channels)
+        }
+
+        static func attention(_ queries: Activation, _ keys: Activation, head: Int) -> Work {
+            Work(
+                .attention, "attention \(queries.rows)x\(keys.tokens) \(queries.channels)/\(head)",
+                operations: 4 * queries.count * keys.tokens)
+        }
+
+        static func norm(_ name: String, _ input: Activation, passes: Int) -> Work {
+            Work(
+                .norms, "\(name) \(input.rows)x\(input.channels)",
+                byteCount: 4 * passes * input.count)
+        }
+
+        static func widening(_ dtype: WeightTensor.DType, rows: Int = 1, columns: Int) -> Work {
+            Work(
+                .widening, "widen \(rows)x\(columns)",
+                byteCount: (dtype.byteCount + 4) * rows * columns)
+        }
+
+        static func transforms(_ name: String, rows: Int, channels: Int, floats: Int) -> Work {
+            Work(.transforms, "\(name) \(rows)x\(channels)", byteCount: 4 * floats)
+        }
+
+        /// - Parameter passes: how many times as many floats are read and written as `output` has.
+        static func elementwise(_ name: String, _ output: Activation, passes: Int) -> Work {
+            Work(
+                .elementwise, "\(name) \(output.rows)x\(output.channels)",
+                byteCount: 4 * passes * output.count)
+        }
+    }
+}
+
+extension Activation {
+    fileprivate var size: String { (images == 1 ? "" : "\(images)x") + "\(height)x\(width)" }
+}
