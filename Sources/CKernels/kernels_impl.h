@@ -31,6 +31,19 @@ static inline void store_tail(float *p, vec v, size_t n) {
     memcpy(p, &v, n * sizeof(float));
 }
 
+/// All LANES elements where there are as many, else the last `n`.
+static inline vec load_some(const float *p, size_t n) {
+    return n >= LANES ? load(p) : load_tail(p, n);
+}
+
+static inline void store_some(float *p, vec v, size_t n) {
+    if (n >= LANES) {
+        store(p, v);
+    } else {
+        store_tail(p, v, n);
+    }
+}
+
 static inline float sum(vec v) {
     for (int width = LANES / 2; width > 0; width /= 2) {
         for (int i = 0; i < width; i++) {
@@ -190,6 +203,19 @@ void KERNEL(geglu)(float *out, const float *in, size_t rows, size_t columns) {
         if (c < columns) {
             size_t n = columns - c;
             store_tail(to + c, load_tail(a + c, n) * gelu(load_tail(gate + c, n)), n);
+        }
+    }
+}
+
+void KERNEL(epilogue_gated)(
+    float *out, size_t out_stride, const float *values, const float *gates, size_t in_stride,
+    size_t rows, size_t columns, const float *value_bias, const float *gate_bias) {
+    for (size_t r = 0; r < rows; r++) {
+        for (size_t c = 0; c < columns; c += LANES) {
+            size_t n = columns - c;
+            vec a = load_some(values + r * in_stride + c, n) + load_some(value_bias + c, n);
+            vec gate = load_some(gates + r * in_stride + c, n) + load_some(gate_bias + c, n);
+            store_some(out + r * out_stride + c, a * gelu(gate), n);
         }
     }
 }
@@ -381,4 +407,7 @@ void KERNEL(from_pixels)(float *out, const uint8_t *in, size_t count) {
     }
 }
 
+#include "product_impl.h"
+#include "attention_impl.h"
+#include "strassen_impl.h"
 #include "winograd_impl.h"

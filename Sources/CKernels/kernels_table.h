@@ -11,6 +11,10 @@
       (float *out, size_t out_stride, const float *in, size_t in_stride, size_t rows,              \
        size_t columns, const float *bias, const float *residual, refinery_activation activation),  \
       (out, out_stride, in, in_stride, rows, columns, bias, residual, activation))                 \
+    X(void, epilogue_gated,                                                                        \
+      (float *out, size_t out_stride, const float *values, const float *gates, size_t in_stride,   \
+       size_t rows, size_t columns, const float *value_bias, const float *gate_bias),              \
+      (out, out_stride, values, gates, in_stride, rows, columns, value_bias, gate_bias))           \
     X(void, geglu, (float *out, const float *in, size_t rows, size_t columns),                     \
       (out, in, rows, columns))                                                                    \
     X(void, activate, (float *data, size_t count, refinery_activation activation),                 \
@@ -31,10 +35,39 @@
     X(void, softmax,                                                                               \
       (float *data, size_t rows, size_t columns, float scale, ptrdiff_t causal_start),             \
       (data, rows, columns, scale, causal_start))                                                  \
+    X(size_t, product_columns, (void), ())                                                         \
+    X(void, packed_product,                                                                        \
+      (float *c, size_t c_stride, const float *a, size_t a_stride, const float *panels,            \
+       size_t rows, size_t columns, size_t depth, bool adds),                                      \
+      (c, c_stride, a, a_stride, panels, rows, columns, depth, adds))                              \
+    X(void, pack_keys,                                                                             \
+      (float *out, const float *in, size_t rows, size_t stride, size_t columns),                   \
+      (out, in, rows, stride, columns))                                                            \
+    X(void, pack_values,                                                                           \
+      (float *out, size_t panel_stride, const float *in, size_t rows, size_t padded_rows,          \
+       size_t stride, size_t columns),                                                             \
+      (out, panel_stride, in, rows, padded_rows, stride, columns))                                 \
+    X(size_t, attention_scratch, (size_t columns), (columns))                                      \
+    X(void, attend,                                                                                \
+      (float *out, size_t out_stride, const float *queries, size_t query_stride, size_t rows,      \
+       const float *keys, const float *values, size_t value_stride, size_t key_count,              \
+       size_t columns, float *scratch),                                                            \
+      (out, out_stride, queries, query_stride, rows, keys, values, value_stride, key_count,        \
+       columns, scratch))                                                                          \
+    X(void, strassen_inputs,                                                                       \
+      (float *out, size_t plane_stride, const float *in, size_t columns, size_t half_rows,         \
+       size_t rows, size_t first, size_t count),                                                   \
+      (out, plane_stride, in, columns, half_rows, rows, first, count))                             \
+    X(void, strassen_weights,                                                                      \
+      (float *out, size_t plane_stride, const void *left, const void *right, refinery_dtype dtype, \
+       size_t rows, size_t right_rows, size_t columns, size_t first_input, size_t inputs),         \
+      (out, plane_stride, left, right, dtype, rows, right_rows, columns, first_input, inputs))     \
+    X(void, strassen_outputs, (float *products, size_t stride, size_t count),                      \
+      (products, stride, count))                                                                   \
     X(void, winograd_filters,                                                                      \
       (float *out, size_t plane_stride, const void *in, refinery_dtype dtype, size_t rows,         \
-       size_t channels, float *scratch),                                                           \
-      (out, plane_stride, in, dtype, rows, channels, scratch))                                     \
+       size_t channels, size_t first, size_t count),                                               \
+      (out, plane_stride, in, dtype, rows, channels, first, count))                                \
     X(void, winograd_inputs,                                                                       \
       (float *out, size_t plane_stride, const float *image, const refinery_winograd_grid *grid,    \
        size_t channels, size_t first, size_t count),                                               \

@@ -40,41 +40,34 @@ static inline void winograd_output_line(
     out[3 * out_step] = difference1 + 8.0f * difference2 + m5;
 }
 
-static inline vec load_some(const float *p, size_t n) {
-    return n >= LANES ? load(p) : load_tail(p, n);
-}
-
-static inline void store_some(float *p, vec v, size_t n) {
-    if (n >= LANES) {
-        store(p, v);
-    } else {
-        store_tail(p, v, n);
-    }
-}
-
 void KERNEL(winograd_filters)(
     float *out, size_t plane_stride, const void *in, refinery_dtype dtype, size_t rows,
-    size_t channels, float *scratch) {
-    size_t element = dtype == refinery_dtype_float32 ? 4 : 2;
-    float *taps = scratch, *wide = scratch + 9 * channels;
-    for (size_t r = 0; r < rows; r++) {
-        const uint8_t *row = (const uint8_t *)in + r * channels * 9 * element;
-        KERNEL(widen_filters)(taps, row, dtype, 1, channels, 9, channels, wide);
-        for (size_t c = 0; c < channels; c += LANES) {
-            size_t n = channels - c;
-            // Columns first: [6][3], then each of its rows: [6][6].
-            vec half[WINOGRAD_SIDE * 3], whole[WINOGRAD_SIDE];
-            for (size_t x = 0; x < 3; x++) {
-                winograd_filter_line(
-                    half + x, 3, load_some(taps + x * channels + c, n),
-                    load_some(taps + (3 + x) * channels + c, n),
-                    load_some(taps + (6 + x) * channels + c, n));
+    size_t channels, size_t first, size_t count) {
+    enum { TAPS = 9 };
+    for (size_t group = 0; group < PRODUCT_COLUMNS; group += LANES) {
+        size_t n = rows > group ? rows - group : 0;
+        for (size_t c = 0; c < count; c += LANES) {
+            size_t together = count - c < LANES ? count - c : LANES;
+            // [channel, tap][filter]: each tap of LANES filters side by side.
+            vec taps[TAPS * LANES];
+            size_t flat = (first + c) * TAPS;
+            for (size_t t = 0; t < together * TAPS; t += LANES) {
+                size_t depth = together * TAPS - t < LANES ? together * TAPS - t : LANES;
+                widen_transposed(taps + t, in, dtype, group, n, channels * TAPS, flat + t, depth);
             }
-            for (size_t y = 0; y < WINOGRAD_SIDE; y++) {
-                winograd_filter_line(whole, 1, half[3 * y], half[3 * y + 1], half[3 * y + 2]);
-                for (size_t x = 0; x < WINOGRAD_SIDE; x++) {
-                    float *plane = out + (y * WINOGRAD_SIDE + x) * plane_stride;
-                    store_some(plane + r * channels + c, whole[x], n);
+            for (size_t k = 0; k < together; k++) {
+                const vec *g = taps + k * TAPS;
+                float *to = out + (c + k) * PRODUCT_COLUMNS + group;
+                // Columns first: [6][3], then each of its rows: [6][6].
+                vec half[WINOGRAD_SIDE * 3], whole[WINOGRAD_SIDE];
+                for (size_t x = 0; x < 3; x++) {
+                    winograd_filter_line(half + x, 3, g[x], g[3 + x], g[6 + x]);
+                }
+                for (size_t y = 0; y < WINOGRAD_SIDE; y++) {
+                    winograd_filter_line(whole, 1, half[3 * y], half[3 * y + 1], half[3 * y + 2]);
+                    for (size_t x = 0; x < WINOGRAD_SIDE; x++) {
+                        store(to + (y * WINOGRAD_SIDE + x) * plane_stride, whole[x]);
+                    }
                 }
             }
         }

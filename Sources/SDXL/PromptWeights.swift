@@ -141,9 +141,9 @@ extension Compute {
                     data: input.data + range.lowerBound * input.channels, images: 1, height: 1,
                     width: range.count, channels: input.channels)
             }
-            let seen = attention(
+            let seen = causalAttention(
                 queries: others(queries), keys: others(keys), values: others(values),
-                headDimension: headDimension, causal: true)
+                headDimension: headDimension)
             // The hidden ones see all before them.
             let unseen = attention(
                 queries: rows(queries, hidden), keys: rows(keys, 0..<hidden.lowerBound),

@@ -136,12 +136,13 @@ final class SDXLRun: GenerationRun {
 
     private func encodeTexts(_ compute: Compute) {
         trace?.schedule(timesteps: plan.timesteps, sigmas: plan.sigmas)
-        if let (expert, prompt) = base {
-            baseEncoding = expert.encode(prompt, compute, trace: trace)
+        func encode(_ expert: Expert, _ prompt: ExpertPrompt) -> PromptEncoding {
+            let encoding = expert.encode(prompt, compute, trace: trace)
+            encoding.prepare(for: expert.unet, compute)
+            return encoding
         }
-        if let (expert, prompt) = refiner {
-            refinerEncoding = expert.encode(prompt, compute, trace: trace)
-        }
+        baseEncoding = base.map(encode)
+        refinerEncoding = refiner.map(encode)
     }
 
     private func encodePicture(

@@ -19,32 +19,52 @@ struct SpatialTransformer: Sendable {
         var contract: Linear
     }
 
-    /// A new activation. `context`: [images, 77, width].
-    func forward(_ input: Activation, _ context: Activation, _ compute: Compute) -> Activation {
+    /// A new activation.
+    ///
+    /// - Parameter prompt: what ``keysAndValues(of:_:)`` gave.
+    func forward(
+        _ input: Activation, _ prompt: [KeysAndValues], _ compute: Compute
+    ) -> Activation {
+        precondition(prompt.count == blocks.count)
         let out = compute.activation(like: input)
         compute.scoped {
             let hidden = compute.linear(compute.groupNorm(input, norm), projectionIn)
-            for block in blocks {
-                compute.scoped { block.forward(hidden, context, compute) }
+            for index in blocks.indices {
+                compute.scoped { blocks[index].forward(hidden, prompt[index], compute) }
             }
             compute.linear(hidden, projectionOut, residual: input, into: out)
         }
         return out
     }
+
+    /// New activations: what each block attends to in the prompt, the same at every step.
+    ///
+    /// - Parameter context: [images, 77, width]
+    func keysAndValues(of context: Activation, _ compute: Compute) -> [KeysAndValues] {
+        blocks.map { $0.crossAttention.keysAndValues(of: context, compute) }
+    }
+}
+
+/// Of one attention layer: [images, tokens, channels] each.
+struct KeysAndValues {
+    let keys: Activation
+    let values: Activation
 }
 
 extension SpatialTransformer.Block {
     /// Adds the block's three parts to `hidden`, in place.
-    func forward(_ hidden: Activation, _ context: Activation, _ compute: Compute) {
+    func forward(_ hidden: Activation, _ prompt: KeysAndValues, _ compute: Compute) {
         compute.scoped {
             let normed = compute.layerNorm(hidden, norm1)
-            selfAttention.add(of: normed, over: normed, to: hidden, compute)
+            selfAttention.add(
+                of: normed, over: selfAttention.keysAndValues(of: normed, compute), to: hidden,
+                compute)
         }
         compute.scoped {
             let normed = compute.layerNorm(hidden, norm2)
-            crossAttention.add(of: normed, over: context, to: hidden, compute)
+            crossAttention.add(of: normed, over: prompt, to: hidden, compute)
         }
-        let gated = compute.geglu(compute.linear(compute.layerNorm(hidden, norm3), expand))
+        let gated = compute.gatedLinear(compute.layerNorm(hidden, norm3), expand)
         compute.linear(gated, contract, residual: hidden, into: hidden)
     }
 }
@@ -57,13 +77,20 @@ struct AttentionLayer: Sendable {
     var output: Linear
     let headDimension: Int
 
-    /// target += attention of `input`'s tokens over `context`'s.
+    /// New activations.
+    func keysAndValues(of context: Activation, _ compute: Compute) -> KeysAndValues {
+        KeysAndValues(
+            keys: compute.linear(context, keys), values: compute.linear(context, values))
+    }
+
+    /// target += attention of `input`'s tokens over others.
     func add(
-        of input: Activation, over context: Activation, to target: Activation, _ compute: Compute
+        of input: Activation, over others: KeysAndValues, to target: Activation,
+        _ compute: Compute
     ) {
         let attended = compute.attention(
-            queries: compute.linear(input, queries), keys: compute.linear(context, keys),
-            values: compute.linear(context, values), headDimension: headDimension)
+            queries: compute.linear(input, queries), keys: others.keys, values: others.values,
+            headDimension: headDimension)
         compute.linear(attended, output, residual: target, into: target)
     }
 }

@@ -106,9 +106,9 @@ struct TextEncoder: Sendable {
                         queries: queries, keys: keys, values: values,
                         headDimension: headDimension, hiding: hidden)
                 } else {
-                    compute.attention(
+                    compute.causalAttention(
                         queries: queries, keys: keys, values: values,
-                        headDimension: headDimension, causal: true)
+                        headDimension: headDimension)
                 }
             compute.linear(attended, layer.output, residual: input, into: out)
             let expanded = compute.linear(

@@ -32,18 +32,26 @@ struct UNet: Sendable {
 
     /// What a prompt and its sizes become for one UNet; constant over the steps.
     struct Conditioning {
-        /// [images, 77, contextWidth]
-        let context: Activation
+        /// Of each transformer's blocks, in the order of ``UNet/transformers``.
+        let prompt: [[KeysAndValues]]
         /// [images, pooledWidth]
         let pooled: Activation
         /// [images][timeIDCount]
         let timeIDs: [[Float]]
+    }
 
-        func images(_ range: Range<Int>) -> Conditioning {
-            Conditioning(
-                context: context.images(range), pooled: pooled.images(range),
-                timeIDs: Array(timeIDs[range]))
-        }
+    /// In the order that a picture meets them.
+    var transformers: [SpatialTransformer] {
+        down.compactMap { block in
+            if case .residual(_, let transformer) = block { transformer } else { nil }
+        } + [middle.1] + up.compactMap(\.transformer)
+    }
+
+    /// New activations: what the transformers attend to in the prompt.
+    ///
+    /// - Parameter context: [images, 77, contextWidth]
+    func keysAndValues(of context: Activation, _ compute: Compute) -> [[KeysAndValues]] {
+        transformers.map { $0.keysAndValues(of: context, compute) }
     }
 
     /// The noise prediction.
@@ -64,13 +72,16 @@ struct UNet: Sendable {
             // 2. Down: every block's result is kept for the way up.
             var hidden = compute.convolution(sample, inputConvolution)
             var skips = [hidden]
+            var met = 0
+            func attend(_ transformer: SpatialTransformer) {
+                hidden = transformer.forward(hidden, conditioning.prompt[met], compute)
+                met += 1
+            }
             for block in down {
                 switch block {
                 case .residual(let residual, let transformer):
                     hidden = residual.forward(hidden, embedding: embedding, compute)
-                    if let transformer {
-                        hidden = transformer.forward(hidden, conditioning.context, compute)
-                    }
+                    if let transformer { attend(transformer) }
                 case .downsample(let convolution):
                     hidden = compute.convolution(hidden, convolution, stride: .two)
                 }
@@ -79,16 +90,14 @@ struct UNet: Sendable {
 
             // 3. Middle.
             hidden = middle.0.forward(hidden, embedding: embedding, compute)
-            hidden = middle.1.forward(hidden, conditioning.context, compute)
+            attend(middle.1)
             hidden = middle.2.forward(hidden, embedding: embedding, compute)
 
             // 4. Up: each block sees its twin's result beside its own input.
             for block in up {
                 hidden = block.residual.forward(
                     compute.concatenate(hidden, skips.removeLast()), embedding: embedding, compute)
-                if let transformer = block.transformer {
-                    hidden = transformer.forward(hidden, conditioning.context, compute)
-                }
+                if let transformer = block.transformer { attend(transformer) }
                 if let upsample = block.upsample, let next = skips.last {
                     // To the size of the twin it meets next, which is odd where downsampling
                     // rounded up.

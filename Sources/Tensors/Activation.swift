@@ -90,10 +90,8 @@ extension Compute {
         }
     }
 
-    /// A new activation with each token's GEGLU: the first half of the channels times the GELU of
-    /// the second half.
-    public func geglu(_ input: Activation) -> Activation {
-        let out = activation(like: input, channels: input.channels / 2)
+    /// `out` = each token's first half of the channels times the GELU of the second half.
+    func geglu(_ input: Activation, into out: Activation) {
         profile?.begin(.elementwise("geglu", out, passes: 3))
         defer { profile?.end() }
         forEachBlock(of: input.rows, operations: 32 * out.count) { rows in
@@ -101,7 +99,6 @@ extension Compute {
                 out.data + rows.lowerBound * out.channels,
                 input.data + rows.lowerBound * input.channels, rows.count, out.channels)
         }
-        return out
     }
 
     /// data = activation(data)

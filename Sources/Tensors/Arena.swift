@@ -19,6 +19,9 @@ public final class Arena {
         else {
             throw ComputeError.memoryNotReserved(byteCount: byteCount)
         }
+        // Fewer page faults at first use, and fewer misses of the address cache ever after. Where the
+        // system declines, all is as without it.
+        madvise(base, self.byteCount, MADV_HUGEPAGE)
         self.base = base
     }
 

@@ -1,15 +1,15 @@
 extension Profile {
     /// Work that runs against the same limit.
     public enum Kind: String, CaseIterable, Sendable {
-        /// Products of activations with matrices of weights, and of Winograd's planes.
+        /// Products of activations with matrices of weights. Strassen's sums of weights are part of them.
         case products
         case attention
-        /// 3x3 convolutions, but for what Winograd's way of them has of its own.
+        /// 3x3 convolutions. What Winograd does to filters and outputs is part of them.
         case convolution
         case norms
         /// Weights to float32.
         case widening
-        /// Winograd's, of filters, inputs and outputs.
+        /// Of activations, for Winograd's and Strassen's products.
         case transforms
         case elementwise
         /// What lies between the layers.
@@ -40,6 +40,11 @@ extension Profile {
         }
 
         /// As many operations as without any shortcut.
+        static func linear(_ input: Activation, _ layer: Linear) -> Work {
+            product("linear", m: input.rows, k: layer.inputs, n: layer.outputs)
+        }
+
+        /// As many operations as without any shortcut.
         static func convolution(_ input: Activation, to output: Activation) -> Work {
             Work(
                 .convolution,
@@ -67,6 +72,10 @@ extension Profile {
 
         static func transforms(_ name: String, rows: Int, channels: Int, floats: Int) -> Work {
             Work(.transforms, "\(name) \(rows)x\(channels)", byteCount: 4 * floats)
+        }
+
+        static func transforms(_ name: String, _ input: Activation, floats: Int) -> Work {
+            transforms(name, rows: input.rows, channels: input.channels, floats: floats)
         }
 
         /// - Parameter passes: how many times as many floats are read and written as `output` has.

@@ -3,17 +3,21 @@ internal import CKernels
 /// 3x3 convolutions in fewer multiplications: a tile of 4 x 4 outputs takes 36 products a channel in
 /// place of 144, at the price of transforming filters, inputs and outputs (Lavin and Gray 2016).
 /// The transforms are exact but for rounding, which grows a few times over the plain sum's.
+///
+/// Tiles are taken in blocks. A block's inputs are transformed first, by all threads. Then each pair of
+/// a core's threads takes panels of filters: it transforms them a few channels at a time, in its own
+/// cache, multiplies all 36 planes, and after the last channel transforms the sums into outputs.
 enum Winograd {
     static let tileSide = 4
     static let planes = 36
     /// Fewer tiles than this, and transforming the filters costs more than the products save.
-    static let tilesMinimum = 32
+    static let tilesMinimum = 8
     /// Fewer channels than this, and the transforms cost more than the products save.
     static let channelsMinimum = 32
-    /// The most floats of transformed filters at once.
-    static let filterFloats = 16 << 20
-    /// The most floats of transformed inputs at once: they should stay in the last-level cache.
-    static let inputFloats = 2 << 20
+    /// The most tiles of a block: what a panel's products over all planes may take of a core's cache.
+    static let blockTiles = 128
+    /// Channels of filters that are transformed at once.
+    static let depth = 80
 
     /// Whether it pays for a convolution of these sizes; by shapes alone, as all tiling.
     static func pays(height: Int, width: Int, inputs: Int, outputs: Int) -> Bool {
@@ -32,113 +36,138 @@ extension Compute {
         _ input: Activation, _ layer: Convolution, upsamples: Bool,
         offsets: UnsafePointer<Float>, residual: Activation?, into out: Activation
     ) {
-        let inputs = layer.inputs
-        let planes = Winograd.planes
-        var grid = refinery_winograd_grid(
-            height: out.height, width: out.width, tile_columns: Winograd.tileCount(out.width),
-            upsample: upsamples)
-        let tiles = Winograd.tileCount(out.height) * grid.tile_columns
-        let panelRows = min(layer.outputs, max(32, Winograd.filterFloats / (planes * inputs)))
-        let chunkTiles = min(tiles, max(32, Winograd.inputFloats / (planes * inputs)))
-        let filters = arena.floats(planes * panelRows * inputs)
-        let transformed = arena.floats(planes * chunkTiles * inputs)
-        let products = arena.floats(planes * chunkTiles * panelRows)
-
-        for first in stride(from: 0, to: layer.outputs, by: panelRows) {
-            let columns = min(panelRows, layer.outputs - first)
-            transformFilters(layer, first: first, rows: columns, into: filters)
-            for image in 0..<input.images {
-                for chunk in stride(from: 0, to: tiles, by: chunkTiles) {
-                    let count = min(chunkTiles, tiles - chunk)
-                    profile?.begin(
-                        .transforms(
-                            "winograd inputs", rows: count, channels: inputs,
-                            floats: (16 + planes) * count * inputs))
-                    forEachTileBlock(of: count, operations: planes * count * inputs * 12) { block in
-                        refinery_winograd_inputs(
-                            transformed + block.lowerBound * inputs, count * inputs,
-                            input.image(image), &grid, inputs, chunk + block.lowerBound,
-                            block.count)
+        let product = WinogradProduct(
+            input: input, layer: layer,
+            grid: refinery_winograd_grid(
+                height: out.height, width: out.width, tile_columns: Winograd.tileCount(out.width),
+                upsample: upsamples),
+            offsets: offsets, residual: residual, out: out)
+        let tiles = input.images * product.imageTiles
+        let panels = (layer.outputs + WinogradProduct.panel - 1) / WinogradProduct.panel
+        let blockTiles = min(tiles, Winograd.blockTiles)
+        scoped {
+            let transformed = arena.floats(Winograd.planes * blockTiles * layer.inputs)
+            withFilters(of: layer, first: 0, rows: layer.outputs) { filters, dtype in
+                withWorkerScratch(product.scratch(tiles: blockTiles)) { scratch in
+                    for first in stride(from: 0, to: tiles, by: blockTiles) {
+                        let block = first..<min(tiles, first + blockTiles)
+                        transformInputs(of: product, block, into: transformed)
+                        forEachTile(
+                            panels,
+                            operations: 2 * Winograd.planes * block.count * layer.inputs
+                                * layer.outputs
+                        ) { panel, worker in
+                            product.multiply(
+                                transformed, block, panel: panel, filters: filters, dtype,
+                                scratch: scratch(worker))
+                        }
                     }
-                    profile?.end()
-                    multiplyPlanes(
-                        transformed, filters, products, tiles: count, inputs: inputs,
-                        columns: columns)
-                    let start = image * out.tokens * out.channels + first
-                    profile?.begin(
-                        .transforms(
-                            "winograd outputs", rows: count, channels: columns,
-                            floats: (16 + planes) * count * columns))
-                    forEachTileBlock(of: count, operations: planes * count * columns * 12) {
-                        block in
-                        refinery_winograd_outputs(
-                            out.data + start, out.channels, products + block.lowerBound * columns,
-                            count * columns, &grid, columns,
-                            offsets + image * layer.outputs + first,
-                            residual.map { UnsafePointer($0.data + start) },
-                            chunk + block.lowerBound, block.count)
-                    }
-                    profile?.end()
                 }
             }
         }
     }
 
-    /// Filters `first..<first + rows` as 36 planes [rows, inputs].
-    private func transformFilters(
-        _ layer: Convolution, first: Int, rows: Int, into filters: UnsafeMutablePointer<Float>
+    /// A block of tiles as 36 planes [tiles, inputs].
+    private func transformInputs(
+        of product: WinogradProduct, _ block: Range<Int>,
+        into transformed: UnsafeMutablePointer<Float>
     ) {
-        let block = 8
-        let row = layer.inputs * 9
+        let inputs = product.layer.inputs
         profile?.begin(
             .transforms(
-                "winograd filters", rows: rows, channels: layer.inputs,
-                floats: (9 + Winograd.planes) * rows * layer.inputs))
+                "winograd inputs", rows: block.count, channels: inputs,
+                floats: (16 + Winograd.planes) * block.count * inputs))
         defer { profile?.end() }
-        withFilters(of: layer, first: first, rows: rows) { plain, dtype in
-            withWorkerScratch(2 * row) { scratch in
-                forEachTile(
-                    (rows + block - 1) / block, operations: rows * layer.inputs * 100
-                ) { index, worker in
-                    let start = index * block
-                    refinery_winograd_filters(
-                        filters + start * layer.inputs, rows * layer.inputs,
-                        plain + start * row * dtype.byteCount, dtype.kernel,
-                        min(block, rows - start), layer.inputs, scratch(worker))
-                }
+        let few = 4
+        forEachTile(
+            (block.count + few - 1) / few, operations: Winograd.planes * block.count * inputs * 12
+        ) { index, _ in
+            let first = index * few
+            let tiles = block.dropFirst(first).prefix(few)
+            product.forEachImage(of: tiles) { image, own, before in
+                var grid = product.grid
+                refinery_winograd_inputs(
+                    transformed + (first + before) * inputs, block.count * inputs,
+                    product.input.image(image), &grid, inputs, own.lowerBound, own.count)
             }
         }
     }
+}
 
-    /// Each plane's product: [tiles, inputs] times [columns, inputs] transposed.
-    private func multiplyPlanes(
-        _ transformed: UnsafePointer<Float>, _ filters: UnsafePointer<Float>,
-        _ products: UnsafeMutablePointer<Float>, tiles: Int, inputs: Int, columns: Int
+/// One convolution on its way: what all its panels share.
+private struct WinogradProduct {
+    let input: Activation
+    let layer: Convolution
+    let grid: refinery_winograd_grid
+    /// [images, outputs]
+    let offsets: UnsafePointer<Float>
+    let residual: Activation?
+    let out: Activation
+
+    static let panel = refinery_product_columns()
+    static let filterPlane = Winograd.depth * panel
+
+    /// Of one image.
+    var imageTiles: Int { grid.tile_columns * Winograd.tileCount(grid.height) }
+
+    /// Floats that a worker needs for blocks of so many tiles.
+    func scratch(tiles: Int) -> Int {
+        Winograd.planes * (Self.filterPlane + tiles * Self.panel)
+    }
+
+    /// Cuts tiles of the batch where one image ends and the next begins.
+    ///
+    /// - Parameter body: gets the image, its tiles, and how many of `tiles` were before them.
+    func forEachImage(
+        of tiles: Range<Int>, _ body: (_ image: Int, _ tiles: Range<Int>, _ before: Int) -> Void
     ) {
-        let columnTiles = (columns + Tile.columns - 1) / Tile.columns
-        profile?.begin(
-            .product("winograd", m: tiles, k: inputs, n: columns, count: Winograd.planes))
-        defer { profile?.end() }
-        forEachTile(
-            Winograd.planes * columnTiles,
-            operations: 2 * Winograd.planes * tiles * inputs * columns
-        ) { index, _ in
-            let plane = index / columnTiles
-            let column = index % columnTiles * Tile.columns
-            sgemm(
-                m: tiles, n: min(Tile.columns, columns - column), k: inputs,
-                a: transformed + plane * tiles * inputs, lda: inputs,
-                b: filters + (plane * columns + column) * inputs, ldb: inputs, transposeB: true,
-                c: products + plane * tiles * columns + column, ldc: columns)
+        var first = tiles.lowerBound
+        while first < tiles.upperBound {
+            let image = first / imageTiles
+            let start = image * imageTiles
+            let end = min(tiles.upperBound, start + imageTiles)
+            body(image, first - start..<end - start, first - tiles.lowerBound)
+            first = end
         }
     }
 
-    private func forEachTileBlock(
-        of tiles: Int, operations: Int, _ body: (Range<Int>) -> Void
+    /// One panel of filters over a block of tiles.
+    func multiply(
+        _ transformed: UnsafePointer<Float>, _ block: Range<Int>, panel: Int,
+        filters: UnsafeRawPointer, _ dtype: WeightTensor.DType,
+        scratch: UnsafeMutablePointer<Float>
     ) {
-        let block = 8
-        forEachTile((tiles + block - 1) / block, operations: operations) { index, _ in
-            body(index * block..<min(tiles, (index + 1) * block))
+        let inputs = layer.inputs
+        let column = panel * Self.panel
+        let columns = min(Self.panel, layer.outputs - column)
+        let rowBytes = inputs * 9 * dtype.byteCount
+        let rows = filters + column * rowBytes
+        let products = scratch + Winograd.planes * Self.filterPlane
+        let productPlane = block.count * columns
+        for first in stride(from: 0, to: inputs, by: Winograd.depth) {
+            let depth = min(Winograd.depth, inputs - first)
+            refinery_winograd_filters(
+                scratch, Self.filterPlane, rows, dtype.kernel, columns, inputs, first, depth)
+            let next = first + depth
+            if next < inputs {
+                refinery_prefetch(
+                    rows + next * 9 * dtype.byteCount, columns,
+                    min(Winograd.depth, inputs - next) * 9 * dtype.byteCount, rowBytes)
+            }
+            for plane in 0..<Winograd.planes {
+                refinery_packed_product(
+                    products + plane * productPlane, columns,
+                    transformed + plane * block.count * inputs + first, inputs,
+                    scratch + plane * Self.filterPlane, block.count, columns, depth, first > 0)
+            }
+        }
+        forEachImage(of: block) { image, own, before in
+            let start = image * out.tokens * out.channels + column
+            var grid = grid
+            refinery_winograd_outputs(
+                out.data + start, out.channels, products + before * columns, productPlane, &grid,
+                columns, offsets + image * layer.outputs + column,
+                residual.map { UnsafePointer($0.data + start) }, own.lowerBound, own.count)
         }
     }
 }

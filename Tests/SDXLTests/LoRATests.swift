@@ -283,7 +283,7 @@ extension LoRATests {
         let out = expert.unet.predictNoise(
             sample, timestep: try inputs.float32("\(name).timestep")[0],
             UNet.Conditioning(
-                context: context, pooled: pooled,
+                prompt: expert.unet.keysAndValues(of: context, compute), pooled: pooled,
                 timeIDs: [try inputs.float32("\(name).time_ids")]), compute)
         let planes = (0..<out.count).map { index in
             out.data[index % out.tokens * out.channels + index / out.tokens]

@@ -173,7 +173,9 @@ struct ModelLayoutTests {
                 let predicted = unet.predictNoise(
                     ramp(compute, height: 6, width: 5, channels: 4), timestep: 500,
                     UNet.Conditioning(
-                        context: ramp(compute, height: 1, width: 77, channels: unet.contextWidth),
+                        prompt: unet.keysAndValues(
+                            of: ramp(compute, height: 1, width: 77, channels: unet.contextWidth),
+                            compute),
                         pooled: ramp(compute, height: 1, width: 1, channels: unet.pooledWidth),
                         timeIDs: [(0..<unet.timeIDCount).map(Float.init)]), compute)
                 return floats(predicted)

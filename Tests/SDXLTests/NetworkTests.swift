@@ -51,7 +51,7 @@ struct NetworkTests {
     ) throws {
         let unet = expert == "base" ? base.unet : refiner.unet
         let name = "unet.\(expert).\(size)"
-        let conditioning = try conditioning(name)
+        let conditioning = try conditioning(name, unet)
         let timestep = try vectors.float32("\(name).timestep")[0]
         let sample = try activation("\(name).sample")
         let predicted = unet.predictNoise(sample, timestep: timestep, conditioning, compute)
@@ -91,8 +91,10 @@ struct NetworkTests {
         let unet = expert == "base" ? base.unet : refiner.unet
         let name = "unet.\(expert).faint_attention"
         let transformer = try #require(firstTransformer(unet))
+        let context = try text("\(name).encoder_hidden_states")
         let out = transformer.forward(
-            try activation("\(name).hidden_states"), try text("\(name).encoder_hidden_states"),
+            try activation("\(name).hidden_states"),
+            transformer.keysAndValues(of: context, compute),
             compute)
         try check(out, "\(name).out")
     }
@@ -110,15 +112,13 @@ struct NetworkTests {
         try check(hidden, "\(name).attentions.0.proj_in")
         let first = transformer.blocks[0]
         try check(compute.layerNorm(hidden, first.norm1), "\(block).norm1")
-        let gated = compute.geglu(
-            compute.linear(try text("\(block).norm3"), first.expand))
+        let gated = compute.gatedLinear(try text("\(block).norm3"), first.expand)
         try check(gated, "\(block).ff.net.0")
-        first.forward(hidden, try text("unet.\(expert).even.encoder_hidden_states"), compute)
+        let prompt = transformer.keysAndValues(
+            of: try text("unet.\(expert).even.encoder_hidden_states"), compute)
+        first.forward(hidden, prompt[0], compute)
         try check(hidden, block)
-        try check(
-            transformer.forward(
-                input, try text("unet.\(expert).even.encoder_hidden_states"), compute),
-            "\(name).attentions.0")
+        try check(transformer.forward(input, prompt, compute), "\(name).attentions.0")
     }
 
     @Test(arguments: [("a", 2e-5), ("b", 5e-5), ("flat", 5e-5)])
@@ -158,13 +158,14 @@ struct NetworkTests {
         return nil
     }
 
-    private func conditioning(_ name: String) throws -> UNet.Conditioning {
+    private func conditioning(_ name: String, _ unet: UNet) throws -> UNet.Conditioning {
         let pooled = try vectors.float32("\(name).text_embeds")
         let activation = compute.activation(
             images: 1, height: 1, width: 1, channels: pooled.count)
         activation.data.update(from: pooled, count: pooled.count)
         return UNet.Conditioning(
-            context: try text("\(name).encoder_hidden_states"), pooled: activation,
+            prompt: unet.keysAndValues(of: try text("\(name).encoder_hidden_states"), compute),
+            pooled: activation,
             timeIDs: [try vectors.float32("\(name).time_ids")])
     }
 

@@ -209,14 +209,19 @@ struct KernelTests {
             height: height, width: width, tile_columns: (width + 3) / 4, upsample: upsample)
         let tiles = (height + 3) / 4 * grid.tile_columns
         withEachSet { set in
-            var u = [Float](repeating: .nan, count: 36 * outputs * channels)
+            let panel = refinery_product_columns()
+            var u = [Float](repeating: .nan, count: 36 * panel * channels)
             var v = [Float](repeating: .nan, count: 36 * tiles * channels)
             var m = [Float](repeating: 0, count: 36 * tiles * outputs)
-            var scratch = [Float](repeating: 0, count: 18 * channels)
             var out = [Float](repeating: 0, count: height * width * outputs)
-            refinery_winograd_filters(
-                &u, outputs * channels, filters, refinery_dtype_float32, outputs, channels,
-                &scratch)
+            // In two pieces, as the layers take them.
+            for piece in [0..<channels / 2, channels / 2..<channels] {
+                u.withUnsafeMutableBufferPointer {
+                    refinery_winograd_filters(
+                        $0.baseAddress! + piece.lowerBound * panel, panel * channels, filters,
+                        refinery_dtype_float32, outputs, channels, piece.lowerBound, piece.count)
+                }
+            }
             refinery_winograd_inputs(&v, tiles * channels, image, &grid, channels, 0, tiles)
             for plane in 0..<36 {
                 for tile in 0..<tiles {
@@ -225,7 +230,7 @@ struct KernelTests {
                         for c in 0..<channels {
                             sum +=
                                 v[(plane * tiles + tile) * channels + c]
-                                * u[(plane * outputs + o) * channels + c]
+                                * u[(plane * channels + c) * panel + o]
                         }
                         m[(plane * tiles + tile) * outputs + o] = sum
                     }

@@ -50,6 +50,12 @@ void refinery_epilogue(
     float *out, size_t out_stride, const float *in, size_t in_stride, size_t rows, size_t columns,
     const float *bias, const float *residual, refinery_activation activation);
 
+/// The same for a gated layer, whose product is of values and of gates:
+/// out = (values + value_bias) * gelu(gates + gate_bias).
+void refinery_epilogue_gated(
+    float *out, size_t out_stride, const float *values, const float *gates, size_t in_stride,
+    size_t rows, size_t columns, const float *value_bias, const float *gate_bias);
+
 /// out = a * gelu(gate) for rows [a, gate] of 2 * columns each.
 void refinery_geglu(float *out, const float *in, size_t rows, size_t columns);
 
@@ -87,6 +93,68 @@ void refinery_gather_tap(
     float *out, const float *image, size_t height, size_t width, size_t channels, size_t out_width,
     size_t stride, ptrdiff_t dy, ptrdiff_t dx, bool upsample, size_t first, size_t count);
 
+// Products with packed weights. A panel is refinery_product_columns() rows of weights, transposed:
+// [depth, columns of the product]. The last panel is filled up with zeros.
+
+/// Rows of weights in a panel; it depends on the instruction set.
+size_t refinery_product_columns(void);
+
+/// c = a * panels, or added to c. `a`: [rows, depth], `c`: [rows, columns], their rows `a_stride` and
+/// `c_stride` floats apart; `panels`: as many as `columns` fill.
+void refinery_packed_product(
+    float *c, size_t c_stride, const float *a, size_t a_stride, const float *panels, size_t rows,
+    size_t columns, size_t depth, bool adds);
+
+// Attention of one head, a few queries at a time. `columns` is the head's dimension.
+
+/// The most queries of one call of refinery_attend.
+enum { refinery_attention_rows = 64 };
+
+/// Up to a panel of keys, [rows, columns], `stride` floats apart, as one panel.
+void refinery_pack_keys(
+    float *out, const float *in, size_t rows, size_t stride, size_t columns);
+
+/// Values, [rows, columns], `stride` floats apart, as panels of their columns, each [padded_rows, panel]
+/// and `panel_stride` floats from the next; zeros where there are none.
+void refinery_pack_values(
+    float *out, size_t panel_stride, const float *in, size_t rows, size_t padded_rows,
+    size_t stride, size_t columns);
+
+/// Floats that one call of refinery_attend needs.
+size_t refinery_attention_scratch(size_t columns);
+
+/// out = softmax(queries keysᵀ / sqrt(columns)) values, for `rows` queries. `keys`: panels of
+/// `key_count` keys, `values`: panels of as many rows, rounded up to whole panels of keys, their starts
+/// `value_stride` floats apart.
+void refinery_attend(
+    float *out, size_t out_stride, const float *queries, size_t query_stride, size_t rows,
+    const float *keys, const float *values, size_t value_stride, size_t key_count,
+    size_t columns, float *scratch);
+
+// Strassen's product of two matrices cut in quarters, in Winograd's form: 7 products of sums of quarters
+// in place of 8. Planes are those sums.
+
+/// S1...S4 of [rows, columns] numbers, cut after `half_rows` rows and half the (even) columns: four planes
+/// [half_rows, columns / 2], `plane_stride` floats apart. Writes rows [first, first + count) of each.
+void refinery_strassen_inputs(
+    float *out, size_t plane_stride, const float *in, size_t columns, size_t half_rows,
+    size_t rows, size_t first, size_t count);
+
+/// B11, B21, B22, T1...T3 and -T4 of the transpose of the weights [left, right], each of `columns` inputs of
+/// `dtype` at any alignment: one panel of each, seven planes `plane_stride` floats apart. Of each half of
+/// the inputs it takes [first_input, first_input + inputs). `left` has `rows` and `right` `right_rows`,
+/// at most as many as a panel; what is missing is zeros.
+void refinery_strassen_weights(
+    float *out, size_t plane_stride, const void *left, const void *right, refinery_dtype dtype,
+    size_t rows, size_t right_rows, size_t columns, size_t first_input, size_t inputs);
+
+/// The quarters C11, C12, C21, C22 in place of the first four of seven products, which are in the order of
+/// the weights' planes, `stride` floats apart: A11 B11, A12 B21, S4 B22, S1 T1, S2 T2, S3 T3, -A22 T4.
+void refinery_strassen_outputs(float *products, size_t stride, size_t count);
+
+/// Asks for `rows` runs of `byte_count`, `stride` bytes apart, that will be read soon.
+void refinery_prefetch(const void *data, size_t rows, size_t byte_count, size_t stride);
+
 // Winograd's F(4x4, 3x3): a 4 x 4 tile of outputs from a 6 x 6 tile of inputs in 36 products a channel
 // in place of 144 (Lavin and Gray 2016, section 4.3). Planes are the 36 places of a transformed tile.
 
@@ -99,11 +167,11 @@ typedef struct {
     bool upsample;
 } refinery_winograd_grid;
 
-/// Filters of [rows, channels, 9] of `dtype` as 36 planes [rows, channels], `plane_stride` floats apart.
-/// `scratch`: 18 * channels floats.
+/// Channels [first, first + count) of filters [rows, channels, 9] of `dtype`, at most as many as a panel
+/// has, as 36 panels, `plane_stride` floats apart.
 void refinery_winograd_filters(
     float *out, size_t plane_stride, const void *in, refinery_dtype dtype, size_t rows,
-    size_t channels, float *scratch);
+    size_t channels, size_t first, size_t count);
 
 /// Input tiles [first, first + count) of an image as 36 planes [count, channels], `plane_stride`
 /// floats apart; zeros around the picture.
