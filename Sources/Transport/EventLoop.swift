@@ -20,6 +20,14 @@ public final class EventLoop: @unchecked Sendable {
     private let inbox = Locked(Inbox())
     private let join = Locked(false)
     private var thread = pthread_t()
+    /// Under which a loop's thread keeps its loop. A thread's own identity would not do: the system gives
+    /// it to another once the thread has ended.
+    private static let current: pthread_key_t = {
+        var key = pthread_key_t()
+        let code = pthread_key_create(&key, nil)
+        precondition(code == 0, "cannot create a key for event loops' threads: error \(code)")
+        return key
+    }()
 
     /// Every open handle; only the loop thread looks.
     private var handles: [ObjectIdentifier: Handle] = [:]
@@ -57,6 +65,8 @@ public final class EventLoop: @unchecked Sendable {
                 guard let argument else { return nil }
                 let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
                 pthread_setname_np(pthread_self(), start.name)
+                pthread_setspecific(
+                    EventLoop.current, Unmanaged.passUnretained(start.loop).toOpaque())
                 start.loop.run()
                 return nil
             }, start.toOpaque())
@@ -114,7 +124,9 @@ public final class EventLoop: @unchecked Sendable {
     }
 
     /// Whether the caller runs on this loop's thread.
-    public var isCurrent: Bool { pthread_equal(pthread_self(), thread) != 0 }
+    public var isCurrent: Bool {
+        pthread_getspecific(Self.current) == Unmanaged.passUnretained(self).toOpaque()
+    }
 
     /// Stops the program unless the caller runs on this loop's thread.
     public func assertCurrent() {

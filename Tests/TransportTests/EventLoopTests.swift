@@ -135,4 +135,22 @@ struct EventLoopTests {
     func milliseconds(duration: Duration, expected: UInt64) {
         #expect(duration.wholeMilliseconds == expected)
     }
+
+    @Test func `a stopped loop is nobody's, even of a thread that got the identity of its own`()
+        throws
+    {
+        let loop = try EventLoop(name: "gone")
+        loop.stop()
+        // The system gives a new thread the memory, and with it the identity, of one that ended.
+        for _ in 0..<16 {
+            let claims = Locked(true)
+            let thread = Thread {
+                claims.withLock { $0 = loop.isCurrent }
+                loop.stop()
+            }
+            thread.start()
+            while !thread.isFinished { usleep(100) }
+            #expect(!claims.withLock { $0 })
+        }
+    }
 }
