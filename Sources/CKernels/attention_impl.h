@@ -24,21 +24,6 @@ static inline vec power_of_two(vec x) {
     return (vec)((ivec)p + ((ivec)shifted << 23));
 }
 
-void KERNEL(pack_keys)(
-    float *out, const float *in, size_t rows, size_t stride, size_t columns) {
-    for (size_t group = 0; group < PRODUCT_COLUMNS; group += LANES) {
-        size_t n = rows > group ? rows - group : 0;
-        for (size_t c = 0; c < columns; c += LANES) {
-            size_t depth = columns - c < LANES ? columns - c : LANES;
-            vec part[LANES];
-            widen_transposed(part, in, refinery_dtype_float32, group, n, stride, c, depth);
-            for (size_t i = 0; i < depth; i++) {
-                store(out + (c + i) * PRODUCT_COLUMNS + group, part[i]);
-            }
-        }
-    }
-}
-
 void KERNEL(pack_values)(
     float *out, size_t panel_stride, const float *in, size_t rows, size_t padded_rows,
     size_t stride, size_t columns) {

@@ -36,13 +36,14 @@
       (float *data, size_t rows, size_t columns, float scale, ptrdiff_t causal_start),             \
       (data, rows, columns, scale, causal_start))                                                  \
     X(size_t, product_columns, (void), ())                                                         \
+    X(void, pack_weights,                                                                          \
+      (float *out, const void *in, refinery_dtype dtype, size_t rows, size_t stride, size_t first, \
+       size_t count),                                                                              \
+      (out, in, dtype, rows, stride, first, count))                                                \
     X(void, packed_product,                                                                        \
       (float *c, size_t c_stride, const float *a, size_t a_stride, const float *panels,            \
        size_t rows, size_t columns, size_t depth, bool adds),                                      \
       (c, c_stride, a, a_stride, panels, rows, columns, depth, adds))                              \
-    X(void, pack_keys,                                                                             \
-      (float *out, const float *in, size_t rows, size_t stride, size_t columns),                   \
-      (out, in, rows, stride, columns))                                                            \
     X(void, pack_values,                                                                           \
       (float *out, size_t panel_stride, const float *in, size_t rows, size_t padded_rows,          \
        size_t stride, size_t columns),                                                             \

@@ -81,6 +81,22 @@ static inline void widen_transposed(
     transpose(out, rows);
 }
 
+void KERNEL(pack_weights)(
+    float *out, const void *in, refinery_dtype dtype, size_t rows, size_t stride, size_t first,
+    size_t count) {
+    for (size_t group = 0; group < PRODUCT_COLUMNS; group += LANES) {
+        size_t n = rows > group ? rows - group : 0;
+        for (size_t c = 0; c < count; c += LANES) {
+            size_t depth = count - c < LANES ? count - c : LANES;
+            vec part[LANES];
+            widen_transposed(part, in, dtype, group, n, stride, first + c, depth);
+            for (size_t i = 0; i < depth; i++) {
+                store(out + (c + i) * PRODUCT_COLUMNS + group, part[i]);
+            }
+        }
+    }
+}
+
 size_t KERNEL(product_columns)(void) {
     return PRODUCT_COLUMNS;
 }

@@ -75,10 +75,10 @@ extension Compute {
                 + first * keys.channels
             let count = min(together, keys.tokens - first)
             for row in stride(from: 0, to: count, by: panel) {
-                refinery_pack_keys(
+                refinery_pack_weights(
                     packed.keys + head * keysSize + (first + row) * headDimension,
-                    keys.data + start + row * keys.channels, min(panel, count - row),
-                    keys.channels, headDimension)
+                    keys.data + start + row * keys.channels, refinery_dtype_float32,
+                    min(panel, count - row), keys.channels, 0, headDimension)
             }
             refinery_pack_values(
                 packed.values + head * packed.valuesSize + first * panel, valuePanel,

@@ -46,6 +46,12 @@ extension Compute {
         defer { profile?.end() }
         if Strassen.pays(tokens: input.tokens, inputs: layer.inputs, outputs: layer.outputs) {
             strassen(input, layer, activation: kind, residual: residual, into: out)
+        } else if PackedProduct.pays(
+            tokens: input.tokens, inputs: layer.inputs, outputs: layer.outputs)
+        {
+            packedLinear(
+                input, layer, activation: kind, residual: accumulates ? nil : residual,
+                accumulates: accumulates, into: out)
         } else {
             plainLinear(
                 input, layer, activation: kind, residual: accumulates ? nil : residual,
@@ -72,7 +78,7 @@ extension Compute {
         return out
     }
 
-    /// In tiles of one product each.
+    /// In tiles of one product each, over widened panels: what is too small to be packed.
     private func plainLinear(
         _ input: Activation, _ layer: Linear, activation kind: ActivationFunction,
         residual: Activation?, accumulates: Bool, into out: Activation

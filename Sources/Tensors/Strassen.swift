@@ -23,8 +23,9 @@ enum Strassen {
     static let weightPlanes = 7
     /// Of each half of the inputs, in one piece.
     static let depth = 320
-    /// Row tiles that share a piece of weights; their products should stay in a core's own cache.
-    static let tilesTogether = 4
+    /// Row tiles that share a piece of weights: their products should stay in a core's own cache, and
+    /// where there are many inputs, their rows in the last-level one while all columns pass by.
+    static func tilesTogether(inputs: Int) -> Int { inputs > 2560 ? 2 : 4 }
 
     /// Whether it pays for products of these sizes; by shapes alone, as all tiling.
     static func pays(tokens: Int, inputs: Int, outputs: Int) -> Bool {
@@ -98,9 +99,10 @@ private struct StrassenProduct {
     /// Floats of one plane of weights, and of one product.
     static let weightPlane = Strassen.depth * panel
     static let productPlane = Tile.rows / 2 * panel
-    static let scratch =
-        Strassen.weightPlanes * (weightPlane + Strassen.tilesTogether * productPlane)
-    static let inputPlane = Tile.rows / 2
+
+    static func scratch(tiles: Int) -> Int {
+        Strassen.weightPlanes * (weightPlane + tiles * productPlane)
+    }
 }
 
 extension Compute {
@@ -112,7 +114,7 @@ extension Compute {
         into out: Activation
     ) {
         let rowTiles = input.images * RowTile.count(tokens: input.tokens)
-        let together = Strassen.tilesTogether
+        let together = Strassen.tilesTogether(inputs: layer.inputs)
         let groups = (rowTiles + together - 1) / together
         scoped {
             let product = StrassenProduct(
@@ -123,7 +125,7 @@ extension Compute {
             withRows(of: layer) { weights, dtype in
                 let columns = ColumnPair.count(
                     panel: StrassenProduct.panel, outputs: layer.outputs)
-                withWorkerScratch(StrassenProduct.scratch) { scratch in
+                withWorkerScratch(StrassenProduct.scratch(tiles: together)) { scratch in
                     forEachTile(
                         groups * columns,
                         operations: 2 * input.rows * layer.inputs * layer.outputs

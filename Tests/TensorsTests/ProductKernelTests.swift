@@ -24,10 +24,14 @@ struct ProductKernelTests {
         out.withUnsafeMutableBufferPointer { out in
             weights.withUnsafeBufferPointer { weights in
                 for index in 0..<count {
-                    refinery_pack_keys(
-                        out.baseAddress! + index * columns * panel,
-                        weights.baseAddress! + index * panel * columns,
-                        min(panel, rows - index * panel), columns, columns)
+                    // In two pieces, as the layers take them.
+                    for piece in [0..<columns / 2, columns / 2..<columns] {
+                        refinery_pack_weights(
+                            out.baseAddress! + (index * columns + piece.lowerBound) * panel,
+                            weights.baseAddress! + index * panel * columns,
+                            refinery_dtype_float32, min(panel, rows - index * panel), columns,
+                            piece.lowerBound, piece.count)
+                    }
                 }
             }
         }

@@ -99,6 +99,12 @@ void refinery_gather_tap(
 /// Rows of weights in a panel; it depends on the instruction set.
 size_t refinery_product_columns(void);
 
+/// Columns [first, first + count) of up to a panel of rows of `dtype` at any alignment, `stride` elements
+/// apart, as one panel [count, panel].
+void refinery_pack_weights(
+    float *out, const void *in, refinery_dtype dtype, size_t rows, size_t stride, size_t first,
+    size_t count);
+
 /// c = a * panels, or added to c. `a`: [rows, depth], `c`: [rows, columns], their rows `a_stride` and
 /// `c_stride` floats apart; `panels`: as many as `columns` fill.
 void refinery_packed_product(
@@ -110,10 +116,6 @@ void refinery_packed_product(
 /// The most queries of one call of refinery_attend.
 enum { refinery_attention_rows = 64 };
 
-/// Up to a panel of keys, [rows, columns], `stride` floats apart, as one panel.
-void refinery_pack_keys(
-    float *out, const float *in, size_t rows, size_t stride, size_t columns);
-
 /// Values, [rows, columns], `stride` floats apart, as panels of their columns, each [padded_rows, panel]
 /// and `panel_stride` floats from the next; zeros where there are none.
 void refinery_pack_values(
@@ -123,8 +125,8 @@ void refinery_pack_values(
 /// Floats that one call of refinery_attend needs.
 size_t refinery_attention_scratch(size_t columns);
 
-/// out = softmax(queries keysᵀ / sqrt(columns)) values, for `rows` queries. `keys`: panels of
-/// `key_count` keys, `values`: panels of as many rows, rounded up to whole panels of keys, their starts
+/// out = softmax(queries keysᵀ / sqrt(columns)) values, for `rows` queries. `keys`: `key_count` keys
+/// packed as weights, `values`: panels of as many rows, rounded up to whole panels of keys, their starts
 /// `value_stride` floats apart.
 void refinery_attend(
     float *out, size_t out_stride, const float *queries, size_t query_stride, size_t rows,
