@@ -118,7 +118,7 @@ let package = Package(
         tests(
             "CommandTests",
             [
-                "refinery", "Client", "Generation", "Transport",
+                "refinery", "Client", "Generation", "SDXL", "Tensors", "Transport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("TidyTests", []),
