@@ -5,9 +5,9 @@ import Tensors
 
 /// One part, run once whenever a line comes: for whoever times several engines in turn.
 ///
-///     > (a part is loaded and run once)     {"ready":true,"part":"base",...}
-///     < (an empty line)                     {"seconds":5.1}
-///     < ceiling                             {"ceilingGFLOPS":310.2}
+///     once loaded and run     {"ready":true,"part":"base",...}
+///     for an empty line       {"seconds":5.1}
+///     for a line "ceiling"    {"ceilingGFLOPS":310.2}
 ///
 /// Ends with its input. A line with any other word is an error.
 struct BenchTurns {
