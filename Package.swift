@@ -91,6 +91,12 @@ let package = Package(
             name: "TestSupport", dependencies: ["Generation", "Weights", "CLibpng"],
             path: "Tests/TestSupport",
             swiftSettings: swift),
+        // Stands in for malloc in the test executable.
+        .target(
+            name: "CAllocationCounter", path: "Tests/CAllocationCounter", cSettings: optimised),
+        tests(
+            "AllocationTests",
+            ["SDXL", "Generation", "Diffusion", "Tensors", "Weights", "CAllocationCounter"]),
         tests("GenerationTests", ["Generation", "TestSupport"]),
         tests("MetricsTests", ["Metrics"]),
         tests("TokenizationTests", ["Tokenization", "TestSupport"]),
@@ -118,7 +124,7 @@ let package = Package(
         tests(
             "CommandTests",
             [
-                "refinery", "Client", "Generation", "Transport",
+                "refinery", "Client", "Generation", "SDXL", "Tensors", "Transport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         tests("TidyTests", []),

@@ -9,7 +9,7 @@ internal import Weights
 /// Its tensors are `SyntheticTensors`; the same dimensions and seed give the same bytes.
 public struct SyntheticModel: Sendable {
     private let tensors: [SyntheticTensor]
-    private let header: [UInt8]
+    let header: [UInt8]
     private let seed: UInt64
 
     /// Of the file.

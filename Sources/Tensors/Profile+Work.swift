@@ -21,7 +21,8 @@ extension Profile {
         public let kind: Kind
         /// Such as `linear 2048x1280->10240`.
         public let name: String
-        /// Floating-point operations; 0 where memory sets the pace.
+        /// Floating-point operations that it is for, as many as without any shortcut and wherever inside
+        /// they are done; 0 where memory sets the pace.
         public let operations: Int
         /// Read and written, once each; 0 where arithmetic sets the pace.
         public let byteCount: Int
@@ -33,18 +34,14 @@ extension Profile {
             self.byteCount = byteCount
         }
 
-        static func product(_ name: String, m: Int, k: Int, n: Int, count: Int = 1) -> Work {
-            let times = count == 1 ? "" : "\(count)x "
-            return Work(
-                .products, "\(name) \(times)\(m)x\(k)->\(n)", operations: 2 * count * m * k * n)
+        static func product(_ name: String, m: Int, k: Int, n: Int) -> Work {
+            Work(.products, "\(name) \(m)x\(k)->\(n)", operations: 2 * m * k * n)
         }
 
-        /// As many operations as without any shortcut.
         static func linear(_ input: Activation, _ layer: Linear) -> Work {
             product("linear", m: input.rows, k: layer.inputs, n: layer.outputs)
         }
 
-        /// As many operations as without any shortcut.
         static func convolution(_ input: Activation, to output: Activation) -> Work {
             Work(
                 .convolution,

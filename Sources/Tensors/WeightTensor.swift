@@ -5,6 +5,7 @@ public struct WeightTensor: @unchecked Sendable {
     public let name: String
     public let dtype: DType
     public let shape: [Int]
+    public let elementCount: Int
     public let bytes: UnsafeRawPointer
     private let owner: AnyObject
 
@@ -23,9 +24,8 @@ public struct WeightTensor: @unchecked Sendable {
         self.name = name
         self.dtype = dtype
         self.shape = shape
+        elementCount = shape.reduce(1, *)
         self.bytes = bytes
         self.owner = owner
     }
-
-    public var elementCount: Int { shape.reduce(1, *) }
 }

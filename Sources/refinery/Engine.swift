@@ -24,5 +24,5 @@ struct Engine {
 
     var models: [ModelDescription] { generator.models }
 
-    private static var coreCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
+    static var coreCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }

@@ -6,16 +6,9 @@ enum ModelList {
     /// from use.
     static func text(_ models: [ModelDescription]) -> String {
         guard !models.isEmpty else { return "no models\n" }
-        let rows = models.map(columns)
-        let widths = (rows.first ?? []).indices.map { column in
-            rows.map { $0[column].count }.max() ?? 0
-        }
-        return zip(models, rows).map { model, row in
-            let cells = zip(row, widths).map { text, width in
-                text + String(repeating: " ", count: width - text.count)
-            }
-            var line = cells.joined(separator: "  ")
-            while line.last == " " { line.removeLast() }
+        let lines = TextTable(rows: models.map { columns(of: $0).map { TextTable.Cell($0) } })
+            .text().split(separator: "\n")
+        return zip(models, lines).map { model, line in
             let names = model.aliases.map(Wording.printable).joined(separator: ", ")
             let hash = Wording.printable(model.sha256)
             return line + "\n" + (names.isEmpty ? "" : "    also \(names)\n")

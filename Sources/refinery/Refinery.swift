@@ -19,7 +19,9 @@ struct Refinery: AsyncParsableCommand {
               0 done, 2 bad usage or request, 3 server unreachable, 4 failed, 130 interrupted
             """,
         version: version,
-        subcommands: [ServeCommand.self, GenerateCommand.self, ModelsCommand.self])
+        subcommands: [
+            ServeCommand.self, GenerateCommand.self, ModelsCommand.self, BenchCommand.self,
+        ])
 
     static let version = "0.1.0"
 

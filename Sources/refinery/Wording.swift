@@ -105,6 +105,28 @@ enum Wording {
         return "\(sign)\(whole).\(padding)\(rest)"
     }
 
+    static func duration(_ seconds: Double) -> String {
+        switch seconds {
+        case ..<1e-3: "\(threeDigits(seconds * 1e6)) us"
+        case ..<1: "\(threeDigits(seconds * 1e3)) ms"
+        default: "\(threeDigits(seconds)) s"
+        }
+    }
+
+    /// Floating-point operations, as in `1.59 T`.
+    static func operations(_ count: Int) -> String {
+        let count = Double(count)
+        return switch count {
+        case ..<1e9: "\(threeDigits(count / 1e6)) M"
+        case ..<1e12: "\(threeDigits(count / 1e9)) G"
+        default: "\(threeDigits(count / 1e12)) T"
+        }
+    }
+
+    private static func threeDigits(_ value: Double) -> String {
+        fixed(value, value < 10 ? 2 : value < 100 ? 1 : 0)
+    }
+
     static func seconds(_ value: Double) -> String { "\(fixed(value, value < 10 ? 2 : 1)) s" }
 
     /// Minutes and seconds, with hours before them where there are any.

@@ -1,0 +1,134 @@
+"""How a step's and a decoding's time and memory grow with pixels, batch and threads: a table and a picture.
+
+    pip install -r Benchmarks/requirements.txt
+    python Benchmarks/scale.py --refinery .build/release/refinery --models M
+
+Runs `refinery bench` from the smallest picture to the largest, each in a process of its own. What would not be done in
+the time allowed, going by the step before, is left out and named. Writes scale.json and scale.svg beside this file, and
+the table to standard output; with --from scale.json it only draws.
+"""
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).parent
+COLOURS = {"base": "#3b6fb6", "refiner": "#b0468f", "decode": "#3a8f5c"}
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--refinery", help="the executable, built for release")
+    parser.add_argument("--models", help="the folder of models; the small built-in ones without")
+    parser.add_argument("--model", help="the base, if the folder has several")
+    parser.add_argument("--refiner", help="the refiner, if the folder has several")
+    parser.add_argument("--sides", default="256,384,512,640,768,896,1024", help="of square pictures")
+    parser.add_argument("--parts", default="base,refiner,decode")
+    parser.add_argument("--threads", default="", help="such as 1,2; all cores by default")
+    parser.add_argument("--runs", type=int, default=1, help="after the first, of which the median counts")
+    parser.add_argument("--minutes", type=float, default=30, help="at most")
+    parser.add_argument("--output", type=pathlib.Path, default=HERE / "scale", help="without extension")
+    parser.add_argument("--from", dest="source", type=pathlib.Path, help="draw this file instead of measuring")
+    arguments = parser.parse_args()
+    if not (arguments.refinery or arguments.source):
+        parser.error("give --refinery, or --from")
+    return arguments
+
+
+def main():
+    arguments = parse()
+    if arguments.source:
+        result = json.loads(arguments.source.read_text())
+    else:
+        result = measure(arguments)
+        arguments.output.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
+    print(table(result))
+    draw(result, arguments.output.with_suffix(".svg"))
+
+
+def measure(arguments):
+    """Every part at every size, smallest first, as long as there is time."""
+    end = time.monotonic() + 60 * arguments.minutes
+    reports, skipped = [], []
+    for threads in arguments.threads.split(","):
+        for part in arguments.parts.split(","):
+            before = None
+            for side in map(int, arguments.sides.split(",")):
+                # Attention grows with the square of the pixels, all else with the pixels.
+                expected = before[1] * (side / before[0]) ** 2.5 if before else 0
+                if time.monotonic() + expected > end:
+                    skipped.append(f"{part} {side}x{side}")
+                    continue
+                started = time.monotonic()
+                print(f"{part} {side}x{side}", file=sys.stderr, flush=True)
+                reports.append(bench(arguments, part, side, threads))
+                before = side, time.monotonic() - started
+    return {"reports": reports, "skipped": skipped}
+
+
+def bench(arguments, part, side, threads):
+    command = [arguments.refinery, "bench", "--json", "--parts", part, "--size", f"{side}x{side}", "--guidance", "both",
+               "--runs", str(arguments.runs)]
+    for flag, value in (("--models", arguments.models), ("--model", arguments.model),
+                        ("--refiner", arguments.refiner), ("--threads", threads)):
+        command += [flag, value] if value else []
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def lines(result):
+    """Points by part, images and threads, in the order of their pixels."""
+    found = {}
+    for report in result["reports"]:
+        for row in report["parts"]:
+            found.setdefault((row["part"], row["images"], report["threads"]), []).append(
+                row | {"ceilingGFLOPS": report["ceilingGFLOPS"]})
+    return {key: sorted(rows, key=lambda row: row["width"]) for key, rows in found.items()}
+
+
+def table(result):
+    """As markdown."""
+    text = ["| part | images | threads | pixels | seconds | per megapixel | % of sgemm | memory |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |"]
+    for (part, images, threads), rows in lines(result).items():
+        for row in rows:
+            megapixels = row["width"] * row["height"] / 1e6
+            text.append(
+                f"| {part} | {images} | {threads} | {row['width']}x{row['height']} | {row['medianSeconds']:.3g} "
+                f"| {row['medianSeconds'] / megapixels:.3g} | {100 * row['ceilingShare']:.0f} "
+                f"| {row['anonymousBytes'] / 2**30:.2f} GiB |")
+    if result["skipped"]:
+        text.append(f"\nNot measured in the time allowed: {', '.join(result['skipped'])}.")
+    return "\n".join(text)
+
+
+def draw(result, path):
+    import matplotlib
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "refinery", "font.family": "sans-serif"})
+    figure, (times, memory) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    most = max(threads for _, _, threads in lines(result))
+    for (part, images, threads), rows in lines(result).items():
+        megapixels = [row["width"] * row["height"] / 1e6 for row in rows]
+        label = part + (", guidance" if images == 2 else "") + ("" if threads == most else f", threads: {threads}")
+        style = {"label": label, "color": COLOURS.get(part, "#555555"), "marker": ".",
+                 "linestyle": "--" if images == 2 else "-", "alpha": 1 if threads == most else 0.4}
+        times.plot(megapixels, [row["medianSeconds"] for row in rows], **style)
+        memory.plot(megapixels, [row["anonymousBytes"] / 2**30 for row in rows], **style)
+    times.set_ylabel("seconds")
+    memory.set_ylabel("GiB beyond the mapped files")
+    for axes in (times, memory):
+        axes.set_xlabel("megapixels")
+        axes.set_xlim(left=0)
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+    times.legend(frameon=False)
+    figure.savefig(path, metadata={"Date": None})
+
+
+if __name__ == "__main__":
+    main()
