@@ -207,19 +207,6 @@ void KERNEL(geglu)(float *out, const float *in, size_t rows, size_t columns) {
     }
 }
 
-void KERNEL(epilogue_gated)(
-    float *out, size_t out_stride, const float *values, const float *gates, size_t in_stride,
-    size_t rows, size_t columns, const float *value_bias, const float *gate_bias) {
-    for (size_t r = 0; r < rows; r++) {
-        for (size_t c = 0; c < columns; c += LANES) {
-            size_t n = columns - c;
-            vec a = load_some(values + r * in_stride + c, n) + load_some(value_bias + c, n);
-            vec gate = load_some(gates + r * in_stride + c, n) + load_some(gate_bias + c, n);
-            store_some(out + r * out_stride + c, a * gelu(gate), n);
-        }
-    }
-}
-
 void KERNEL(activate)(float *data, size_t count, refinery_activation activation) {
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {

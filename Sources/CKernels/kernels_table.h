@@ -11,10 +11,6 @@
       (float *out, size_t out_stride, const float *in, size_t in_stride, size_t rows,              \
        size_t columns, const float *bias, const float *residual, refinery_activation activation),  \
       (out, out_stride, in, in_stride, rows, columns, bias, residual, activation))                 \
-    X(void, epilogue_gated,                                                                        \
-      (float *out, size_t out_stride, const float *values, const float *gates, size_t in_stride,   \
-       size_t rows, size_t columns, const float *value_bias, const float *gate_bias),              \
-      (out, out_stride, values, gates, in_stride, rows, columns, value_bias, gate_bias))           \
     X(void, geglu, (float *out, const float *in, size_t rows, size_t columns),                     \
       (out, in, rows, columns))                                                                    \
     X(void, activate, (float *data, size_t count, refinery_activation activation),                 \
@@ -63,8 +59,10 @@
       (float *out, size_t plane_stride, const void *left, const void *right, refinery_dtype dtype, \
        size_t rows, size_t right_rows, size_t columns, size_t first_input, size_t inputs),         \
       (out, plane_stride, left, right, dtype, rows, right_rows, columns, first_input, inputs))     \
-    X(void, strassen_outputs, (float *products, size_t stride, size_t count),                      \
-      (products, stride, count))                                                                   \
+    X(void, strassen_outputs,                                                                      \
+      (const refinery_strassen_outputs_place *place, const float *products, size_t stride,         \
+       size_t upper_rows, size_t lower_rows),                                                      \
+      (place, products, stride, upper_rows, lower_rows))                                           \
     X(void, winograd_filters,                                                                      \
       (float *out, size_t plane_stride, const void *in, refinery_dtype dtype, size_t rows,         \
        size_t channels, size_t first, size_t count),                                               \

@@ -58,17 +58,51 @@ void KERNEL(strassen_weights)(
     }
 }
 
-void KERNEL(strassen_outputs)(float *products, size_t stride, size_t count) {
-    for (size_t i = 0; i < count; i += LANES) {
-        size_t n = count - i;
-        float *p = products + i;
-        vec p1 = load_some(p, n), p2 = load_some(p + stride, n), p3 = load_some(p + 2 * stride, n),
-            p5 = load_some(p + 3 * stride, n), p6 = load_some(p + 4 * stride, n),
-            p7 = load_some(p + 5 * stride, n), p4 = load_some(p + 6 * stride, n);
-        vec u2 = p1 + p6, u3 = u2 + p7;
-        store_some(p, p1 + p2, n);
-        store_some(p + stride, u2 + p5 + p3, n);
-        store_some(p + 2 * stride, u3 + p4, n);
-        store_some(p + 3 * stride, u3 + p5, n);
+static inline vec with_bias(vec v, const float *bias, size_t c, size_t n) {
+    return bias ? v + load_some(bias + c, n) : v;
+}
+
+/// LANES columns of one row, from column `c`.
+static inline void strassen_place(
+    const refinery_strassen_outputs_place *place, size_t row, size_t c, vec left, vec right) {
+    size_t at = row * place->stride + c, n = place->columns - c;
+    size_t right_n = place->right_columns > c ? place->right_columns - c : 0;
+    left = with_bias(left, place->left_bias, c, n);
+    right = with_bias(right, place->right_bias, c, right_n);
+    if (place->gated) {
+        store_some(place->left + at, left * gelu(right), n);
+        return;
+    }
+    left = activated(left, place->activation);
+    if (place->left_residual) {
+        left += load_some(place->left_residual + at, n);
+    }
+    store_some(place->left + at, left, n);
+    if (right_n) {
+        right = activated(right, place->activation);
+        if (place->right_residual) {
+            right += load_some(place->right_residual + at, right_n);
+        }
+        store_some(place->right + at, right, right_n);
+    }
+}
+
+void KERNEL(strassen_outputs)(
+    const refinery_strassen_outputs_place *place, const float *products, size_t stride,
+    size_t upper_rows, size_t lower_rows) {
+    for (size_t r = 0; r < upper_rows; r++) {
+        for (size_t c = 0; c < place->columns; c += LANES) {
+            size_t n = place->columns - c;
+            const float *p = products + r * place->columns + c;
+            vec p1 = load_some(p, n), p2 = load_some(p + stride, n),
+                p3 = load_some(p + 2 * stride, n), p5 = load_some(p + 3 * stride, n),
+                p6 = load_some(p + 4 * stride, n), p7 = load_some(p + 5 * stride, n),
+                p4 = load_some(p + 6 * stride, n);
+            vec u2 = p1 + p6, u3 = u2 + p7;
+            strassen_place(place, r, c, p1 + p2, u2 + p5 + p3);
+            if (r < lower_rows) {
+                strassen_place(place, upper_rows + r, c, u3 + p4, u3 + p5);
+            }
+        }
     }
 }

@@ -20,6 +20,8 @@ struct refinery_team {
     size_t count;
     atomic_size_t next;
     atomic_size_t busy;
+    /// Threads that take part in it, the caller included. Workers beyond sleep on.
+    atomic_size_t taking_part;
 
     atomic_uint generation;
     pthread_mutex_t lock;
@@ -67,6 +69,9 @@ static void *work(void *argument) {
         seen = await_generation(team, seen);
         if (atomic_load_explicit(&team->stopping, memory_order_relaxed)) {
             return NULL;
+        }
+        if (self->number >= atomic_load_explicit(&team->taking_part, memory_order_relaxed)) {
+            continue;
         }
         take_tiles(team, self->number);
         if (atomic_fetch_sub_explicit(&team->busy, 1, memory_order_acq_rel) == 1) {
@@ -125,8 +130,10 @@ void refinery_team_destroy(refinery_team *team) {
     free(team);
 }
 
-void refinery_team_run(refinery_team *team, size_t count, refinery_team_body body, void *context) {
-    if (team->thread_count == 1 || count < 2) {
+void refinery_team_run(
+    refinery_team *team, size_t threads, size_t count, refinery_team_body body, void *context) {
+    threads = threads < team->thread_count ? threads : team->thread_count;
+    if (threads <= 1 || count < 2) {
         for (size_t i = 0; i < count; i++) {
             body(context, i, 0);
         }
@@ -136,7 +143,8 @@ void refinery_team_run(refinery_team *team, size_t count, refinery_team_body bod
     team->context = context;
     team->count = count;
     atomic_store_explicit(&team->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&team->busy, team->thread_count - 1, memory_order_relaxed);
+    atomic_store_explicit(&team->taking_part, threads, memory_order_relaxed);
+    atomic_store_explicit(&team->busy, threads - 1, memory_order_relaxed);
     start_generation(team);
     take_tiles(team, 0);
     for (int i = 0; i < SPINS; i++) {

@@ -7,7 +7,12 @@ internal import CKernels
 /// ``LayerNorm`` and ``Attention`` (what is done to it). All cut their work into tiles whose sizes
 /// depend on shapes alone, so the number of threads never changes a bit of the result.
 public final class Compute {
+    /// The most there are.
     public let threadCount: Int
+    /// How many take part from now on: fewer while other lanes have work. Results do not depend on it.
+    public var activeThreadCount: Int {
+        didSet { precondition((1...threadCount).contains(activeThreadCount)) }
+    }
     public let arena: Arena
     private let team: OpaquePointer
     /// Filled by every layer until it is taken away.
@@ -23,6 +28,7 @@ public final class Compute {
     public init(threads: Int, memoryByteCount: Int) throws(ComputeError) {
         precondition(threads >= 1)
         threadCount = threads
+        activeThreadCount = threads
         arena = try Arena(byteCount: memoryByteCount)
         guard let team = refinery_team_create(threads) else {
             throw ComputeError.threadsNotStarted(threads)
@@ -42,7 +48,7 @@ public final class Compute {
     func forEachTile(
         _ count: Int, operations: Int, _ tile: (_ index: Int, _ worker: Int) -> Void
     ) {
-        guard operations >= sharedOperations, threadCount > 1, count > 1 else {
+        guard operations >= sharedOperations, activeThreadCount > 1, count > 1 else {
             for index in 0..<count { tile(index, 0) }
             return
         }
@@ -50,7 +56,7 @@ public final class Compute {
             var body = TileBody(call: tile)
             withUnsafeMutablePointer(to: &body) { pointer in
                 refinery_team_run(
-                    team, count,
+                    team, activeThreadCount, count,
                     { context, index, worker in
                         context?.assumingMemoryBound(to: TileBody.self).pointee.call(index, worker)
                     }, pointer)

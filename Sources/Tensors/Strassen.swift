@@ -234,35 +234,21 @@ extension StrassenProduct {
 
     /// The products' sums into `out`, with bias, activation and residual.
     private func finish(
-        _ products: UnsafeMutablePointer<Float>, _ row: RowTile, _ columns: ColumnPair
+        _ products: UnsafePointer<Float>, _ row: RowTile, _ columns: ColumnPair
     ) {
-        refinery_strassen_outputs(products, Self.productPlane, row.half * columns.count)
-        finish(products, row, first: 0, rows: row.half, columns)
-        finish(
-            products + 2 * Self.productPlane, row, first: row.half, rows: row.count - row.half,
-            columns)
-    }
-
-    /// The upper or the lower two quarters.
-    private func finish(
-        _ left: UnsafePointer<Float>, _ row: RowTile, first: Int, rows: Int, _ columns: ColumnPair
-    ) {
-        let n = columns.count
-        let right = left + Self.productPlane
-        let start = (row.image * out.tokens + row.first + first) * out.channels
-        if gated {
-            refinery_epilogue_gated(
-                out.data + start + columns.left, out.channels, left, right, n, rows, n,
-                bias.map { $0 + columns.left }, bias.map { $0 + columns.right })
-            return
-        }
-        func finish(_ quarter: UnsafePointer<Float>, _ column: Int, _ count: Int) {
-            refinery_epilogue(
-                out.data + start + column, out.channels, quarter, n, rows, count,
-                bias.map { $0 + column },
-                residual.map { UnsafePointer($0.data + start + column) }, activation.kernel)
-        }
-        finish(left, columns.left, n)
-        finish(right, columns.right, columns.rightCount)
+        let start = (row.image * out.tokens + row.first) * out.channels
+        let left = start + columns.left
+        let right = start + columns.right
+        // A gated layer's right columns are not the result's.
+        var place = refinery_strassen_outputs_place(
+            left: out.data + left, right: gated ? nil : out.data + right, stride: out.channels,
+            columns: columns.count, right_columns: columns.rightCount,
+            left_bias: bias.map { UnsafePointer($0 + columns.left) },
+            right_bias: bias.map { UnsafePointer($0 + columns.right) },
+            left_residual: residual.map { UnsafePointer($0.data + left) },
+            right_residual: residual.map { UnsafePointer($0.data + right) },
+            activation: activation.kernel, gated: gated)
+        refinery_strassen_outputs(
+            &place, products, Self.productPlane, row.half, row.count - row.half)
     }
 }

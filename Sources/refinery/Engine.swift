@@ -5,7 +5,8 @@ import SDXL
 /// What computes in this process: the models and the threads.
 struct Engine {
     let generator: SDXLGenerator
-    let threadsPerLane: Int
+    /// Of all lanes together.
+    let threads: Int
 
     /// Opens the models; reads no weights.
     ///
@@ -17,9 +18,9 @@ struct Engine {
         } catch {
             throw UsageError("\(error)")
         }
-        threadsPerLane = options.threads ?? max(1, Self.coreCount / lanes)
+        threads = options.threads ?? Self.coreCount
         generator = try SDXLGenerator(
-            catalog: catalog, lanes: lanes, threads: threadsPerLane, trace: trace)
+            catalog: catalog, lanes: lanes, threads: threads, trace: trace)
     }
 
     var models: [ModelDescription] { generator.models }

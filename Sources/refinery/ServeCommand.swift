@@ -29,7 +29,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var engine: EngineOptions
 
-    @Option(help: "Jobs that are worked on at once; each has its own threads.")
+    @Option(help: "Jobs that are worked on at once; those that have work share the threads.")
     var lanes = 1
 
     func validate() throws {
@@ -64,7 +64,7 @@ struct ServeCommand: AsyncParsableCommand {
         var configuration = ServerConfiguration(version: Refinery.version)
         configuration.blasCore = Calibration.coreName
         configuration.blasGFLOPS = gflops
-        configuration.threadsPerLane = engine.threadsPerLane
+        configuration.threadsPerLane = engine.threads
         let server = try RefineryServer(
             configuration: configuration, jobs: jobs, generator: engine.generator, logger: logger)
         for address in try await server.start(listeningOn: addresses) {
@@ -81,7 +81,7 @@ struct ServeCommand: AsyncParsableCommand {
                 logger.warning("the models stay as they were: \(Wording.printable("\(error)"))")
             }
         }
-        logger.info("ready; lanes: \(lanes), threads in each: \(engine.threadsPerLane)")
+        logger.info("ready; lanes: \(lanes), threads that they share: \(engine.threads)")
 
         await ended()
         watcher.stop()

@@ -34,7 +34,7 @@ struct EngineOptions: ParsableArguments {
             valueName: "dir"))
     var models: String?
 
-    @Option(help: "Threads that compute one step together; all cores by default.")
+    @Option(help: "Threads that compute, all lanes together; as many as cores by default.")
     var threads: Int?
 
     func validate() throws {

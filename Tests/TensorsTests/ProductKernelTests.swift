@@ -136,19 +136,29 @@ struct ProductKernelTests {
             multiply(4, sums, upper * half, half, upper)
             multiply(5, sums, 2 * upper * half, half, upper)
             multiply(6, a, upper * depth + half, depth, rows - upper)
-            refinery_strassen_outputs(&products, upper * left, upper * left)
-            for row in 0..<rows {
-                for column in 0..<left + right {
-                    let isRight = column >= left
-                    let quarter = (row < upper ? 0 : 2) + (isRight ? 1 : 0)
-                    let place =
-                        (quarter * upper + row % upper) * left + column - (isRight ? left : 0)
-                    var wanted = 0.0
-                    for k in 0..<depth {
-                        wanted += Double(a[row * depth + k]) * Double(weights[column * depth + k])
+            // A frame around the tile must stay as it was.
+            let columns = left + right
+            var out = [Float](repeating: 7, count: (rows + 1) * (columns + 1))
+            out.withUnsafeMutableBufferPointer { out in
+                var place = refinery_strassen_outputs_place(
+                    left: out.baseAddress!, right: out.baseAddress! + left, stride: columns + 1,
+                    columns: left, right_columns: right, left_bias: nil, right_bias: nil,
+                    left_residual: nil, right_residual: nil,
+                    activation: refinery_activation_none, gated: false)
+                refinery_strassen_outputs(&place, products, upper * left, upper, rows - upper)
+            }
+            for row in 0...rows {
+                for column in 0...columns {
+                    var wanted = 7.0
+                    if row < rows, column < columns {
+                        wanted = 0
+                        for k in 0..<depth {
+                            wanted +=
+                                Double(a[row * depth + k]) * Double(weights[column * depth + k])
+                        }
                     }
-                    #expect(
-                        abs(Double(products[place]) - wanted) < 1e-4, "\(row), \(column), \(set)")
+                    let got = Double(out[row * (columns + 1) + column])
+                    #expect(abs(got - wanted) < 1e-4, "\(row), \(column), \(set)")
                 }
             }
         }

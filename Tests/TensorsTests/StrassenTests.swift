@@ -69,14 +69,17 @@ struct StrassenTests {
         for threads in 1...3 {
             let compute = try Compute(threads: threads, memoryByteCount: 1 << 30)
             let input = compute.input(shape)
-            let bytes = compute.linear(input, layer).bytes
-            #expect(first == nil || first == bytes, "\(threads) threads")
-            first = bytes
+            for active in 1...threads {
+                compute.activeThreadCount = active
+                let bytes = compute.linear(input, layer).bytes
+                #expect(first == nil || first == bytes, "\(active) of \(threads) threads")
+                first = bytes
+            }
             var alone: [UInt8] = []
             for image in 0..<shape.images {
                 alone += compute.linear(input.images(image..<image + 1), layer).bytes
             }
-            #expect(alone == bytes, "\(threads) threads, each image alone")
+            #expect(alone == first, "\(threads) threads, each image alone")
         }
     }
 

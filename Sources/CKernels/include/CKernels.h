@@ -50,12 +50,6 @@ void refinery_epilogue(
     float *out, size_t out_stride, const float *in, size_t in_stride, size_t rows, size_t columns,
     const float *bias, const float *residual, refinery_activation activation);
 
-/// The same for a gated layer, whose product is of values and of gates:
-/// out = (values + value_bias) * gelu(gates + gate_bias).
-void refinery_epilogue_gated(
-    float *out, size_t out_stride, const float *values, const float *gates, size_t in_stride,
-    size_t rows, size_t columns, const float *value_bias, const float *gate_bias);
-
 /// out = a * gelu(gate) for rows [a, gate] of 2 * columns each.
 void refinery_geglu(float *out, const float *in, size_t rows, size_t columns);
 
@@ -150,9 +144,27 @@ void refinery_strassen_weights(
     float *out, size_t plane_stride, const void *left, const void *right, refinery_dtype dtype,
     size_t rows, size_t right_rows, size_t columns, size_t first_input, size_t inputs);
 
-/// The quarters C11, C12, C21, C22 in place of the first four of seven products, which are in the order of
-/// the weights' planes, `stride` floats apart: A11 B11, A12 B21, S4 B22, S1 T1, S2 T2, S3 T3, -A22 T4.
-void refinery_strassen_outputs(float *products, size_t stride, size_t count);
+/// Where a tile's quarters go, and what follows the product. The left quarters have `columns`, the right
+/// ones `right_columns`.
+typedef struct {
+    /// The tile's first row; rows are `stride` floats apart.
+    float *left, *right;
+    size_t stride;
+    size_t columns, right_columns;
+    /// [columns], [right_columns]; may be NULL.
+    const float *left_bias, *right_bias;
+    /// Laid out as the result, and may be it; may be NULL.
+    const float *left_residual, *right_residual;
+    refinery_activation activation;
+    /// The right quarters are gates: left = values * gelu(gates), and nothing goes to the right.
+    bool gated;
+} refinery_strassen_outputs_place;
+
+/// The tile from its seven products, [upper_rows, columns] each, `stride` floats apart and in the order of the
+/// weights' planes: A11 B11, A12 B21, S4 B22, S1 T1, S2 T2, S3 T3, -A22 T4.
+void refinery_strassen_outputs(
+    const refinery_strassen_outputs_place *place, const float *products, size_t stride,
+    size_t upper_rows, size_t lower_rows);
 
 /// Asks for `rows` runs of `byte_count`, `stride` bytes apart, that will be read soon.
 void refinery_prefetch(const void *data, size_t rows, size_t byte_count, size_t stride);
@@ -215,6 +227,7 @@ typedef void (*refinery_team_body)(void *context, size_t index, size_t worker);
 /// `threads` includes the caller of `refinery_team_run`; NULL when threads cannot be started.
 refinery_team *refinery_team_create(size_t threads);
 void refinery_team_destroy(refinery_team *team);
-/// Calls `body` once for each index below `count`, in any order, from any of the team's threads, and
-/// returns when all are done. `worker` is below the number of threads. One caller at a time.
-void refinery_team_run(refinery_team *team, size_t count, refinery_team_body body, void *context);
+/// Calls `body` once for each index below `count`, in any order, from at most `threads` of the team's threads,
+/// and returns when all are done. `worker` is below that number. One caller at a time.
+void refinery_team_run(
+    refinery_team *team, size_t threads, size_t count, refinery_team_body body, void *context);

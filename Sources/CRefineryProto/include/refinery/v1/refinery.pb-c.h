@@ -779,6 +779,9 @@ struct  Refinery__V1__ServerInfo
   ProtobufCBinaryData blas_core;
   double blas_gflops;
   uint32_t lanes;
+  /*
+   * The most that one lane uses: those of all lanes together, which lanes with work share.
+   */
   uint32_t threads_per_lane;
   ProtobufCBinaryData default_model;
   /*
