@@ -12,12 +12,24 @@ public protocol ImageGenerator: Sendable {
     func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan
 
     /// The work itself, to be advanced by one compute lane at a time.
-    func makeRun(_ job: GenerationJob, plan: GenerationPlan) throws(GenerationError)
-        -> any GenerationRun
+    ///
+    /// - Parameter checkpoint: of an earlier run of the same job and plan, to go on from; nil begins at
+    ///   the beginning. Encodings are made again.
+    /// - Throws: also DATA_LOSS for a checkpoint that is damaged, if that is seen at once.
+    func makeRun(
+        _ job: GenerationJob, plan: GenerationPlan, from checkpoint: GenerationCheckpoint?
+    ) throws(GenerationError) -> any GenerationRun
 }
 
 extension ImageGenerator {
     public var defaultModel: String { "" }
+
+    /// The work from its beginning.
+    public func makeRun(
+        _ job: GenerationJob, plan: GenerationPlan
+    ) throws(GenerationError) -> any GenerationRun {
+        try makeRun(job, plan: plan, from: nil)
+    }
 }
 
 /// One job's computation: a value the caller advances, so progress and cancelling need no callbacks.
@@ -27,7 +39,12 @@ public protocol GenerationRun: AnyObject {
     var nextPhase: Phase? { get }
 
     /// Does one unit of work: the text encoding, the image encoding, one whole step, or one decoding.
+    ///
+    /// - Throws: also DATA_LOSS from the first unit that needs a checkpoint which is damaged.
     func advance() throws(GenerationError) -> GenerationUpdate
+
+    /// Where it stands now; nil while nothing is done that is worth keeping, and when all is done.
+    func checkpoint() -> GenerationCheckpoint?
 }
 
 /// What one call of ``GenerationRun/advance()`` did.

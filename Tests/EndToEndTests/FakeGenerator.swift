@@ -38,9 +38,9 @@ final class FakeGenerator: ImageGenerator {
     }
 
     func makeRun(
-        _ job: GenerationJob, plan: GenerationPlan
+        _ job: GenerationJob, plan: GenerationPlan, from checkpoint: GenerationCheckpoint?
     ) throws(GenerationError) -> any GenerationRun {
-        FakeRun(job, plan, control)
+        FakeRun(job, plan, control, from: checkpoint)
     }
 }
 
@@ -112,11 +112,21 @@ private final class FakeRun: GenerationRun {
     /// Done, of this image.
     private var step = 0
 
-    init(_ job: GenerationJob, _ plan: GenerationPlan, _ control: FakeControl) {
+    init(
+        _ job: GenerationJob, _ plan: GenerationPlan, _ control: FakeControl,
+        from checkpoint: GenerationCheckpoint?
+    ) {
         self.job = job
         self.plan = plan
         self.control = control
+        imageIndex = checkpoint?.imageIndex ?? 0
+        step = checkpoint?.step ?? 0
         control.runBegan()
+    }
+
+    func checkpoint() -> GenerationCheckpoint? {
+        guard imageIndex < job.seeds.count, imageIndex + step > 0 else { return nil }
+        return GenerationCheckpoint(imageIndex: imageIndex, step: step, state: [])
     }
 
     deinit { control.runEnded() }

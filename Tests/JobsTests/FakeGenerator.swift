@@ -49,10 +49,10 @@ struct FakeGenerator: ImageGenerator {
     }
 
     func makeRun(
-        _ job: GenerationJob, plan: GenerationPlan
+        _ job: GenerationJob, plan: GenerationPlan, from checkpoint: GenerationCheckpoint?
     ) throws(GenerationError) -> any GenerationRun {
         if let makeRunFailure { throw makeRunFailure }
-        return FakeRun(self, job, plan)
+        return FakeRun(self, job, plan, from: checkpoint)
     }
 }
 
@@ -61,11 +61,23 @@ private final class FakeRun: GenerationRun {
     private let job: GenerationJob
     private let plan: GenerationPlan
     private var unit = 0
+    /// Where the first unit leads.
+    private let firstStep: Int
 
-    init(_ generator: FakeGenerator, _ job: GenerationJob, _ plan: GenerationPlan) {
+    init(
+        _ generator: FakeGenerator, _ job: GenerationJob, _ plan: GenerationPlan,
+        from checkpoint: GenerationCheckpoint?
+    ) {
         self.generator = generator
         self.job = job
         self.plan = plan
+        firstStep = checkpoint.map { 1 + $0.imageIndex * (job.steps + 1) + $0.step } ?? 1
+    }
+
+    func checkpoint() -> GenerationCheckpoint? {
+        guard unit > 1, nextPhase != nil else { return nil }
+        let (image, step) = (unit - 1).quotientAndRemainder(dividingBy: job.steps + 1)
+        return GenerationCheckpoint(imageIndex: image, step: step, state: [UInt8(step)])
     }
 
     var nextPhase: Phase? {
@@ -80,7 +92,7 @@ private final class FakeRun: GenerationRun {
         try generator.hook(job.requestID, unit, phase)
         let image = (unit - 1) / (job.steps + 1)
         let index = (unit - 1) % (job.steps + 1)
-        unit += 1
+        unit = unit == 0 ? firstStep : unit + 1
         switch phase {
         case .textEncoding, .imageEncoding: return .textEncoded
         case .base, .refiner:
