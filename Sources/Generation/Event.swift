@@ -19,6 +19,7 @@ public struct Event: Equatable, Sendable {
         case progress(Progress)
         case handedOff(HandedOff)
         case image(Image)
+        case resumed(Resumed)
     }
 
     public struct Queued: Equatable, Sendable {
@@ -85,6 +86,21 @@ public struct Event: Equatable, Sendable {
             self.imageIndex = imageIndex
             self.handoff = handoff
             self.latentsSHA256 = latentsSHA256
+        }
+    }
+
+    /// The job goes on after a break: the server has started again, or a checkpoint was no good.
+    public struct Resumed: Equatable, Sendable {
+        public var imageIndex: Int
+        /// Finished steps of that image from which it goes on; 0 begins it anew.
+        public var step: Int
+        /// For people.
+        public var reason: String
+
+        public init(imageIndex: Int, step: Int, reason: String) {
+            self.imageIndex = imageIndex
+            self.step = step
+            self.reason = reason
         }
     }
 

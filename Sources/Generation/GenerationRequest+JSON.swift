@@ -2,6 +2,15 @@ extension GenerationRequest {
     /// The request that makes one image of a job again: every value that the job resolved is said, the
     /// caller's name for the job is not.
     public init(repeating job: GenerationJob, seed: Int64) {
+        self.init(resolving: job)
+        requestID = nil
+        self.seed = seed
+        numberResults = 1
+    }
+
+    /// The request that gives the same job again, its name too: every value that it resolved is said.
+    public init(resolving job: GenerationJob) {
+        requestID = job.requestID
         positivePrompt = job.positivePrompt
         negativePrompt = job.negativePrompt
         positivePrompt2 = job.positivePrompt2
@@ -12,9 +21,9 @@ extension GenerationRequest {
         height = job.size.height
         steps = job.steps
         scheduler = job.scheduler
-        self.seed = seed
+        seed = job.seeds.first
         cfgScale = job.cfgScale
-        numberResults = 1
+        numberResults = job.seeds.count
         originalSize = job.originalSize
         cropTopLeft = job.cropTopLeft
         targetSize = job.targetSize

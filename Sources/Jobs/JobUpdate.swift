@@ -8,8 +8,10 @@ public enum JobUpdate: Sendable {
     case ended(Result<Void, GenerationError>)
 }
 
-/// An accepted job, for ``JobScheduler/cancel(_:)``.
+/// Someone's hold on a job, for ``JobScheduler/cancel(_:)``.
 public struct JobHandle: Sendable {
-    public var jobID: String { job.job.requestID }
-    let job: ScheduledJob
+    public var jobID: String { watcher.jobID }
+    let watcher: JobWatcher
+    /// Nil for one that had ended before.
+    let job: ScheduledJob?
 }

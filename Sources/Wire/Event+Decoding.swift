@@ -46,6 +46,12 @@ extension Event.Content {
                     latentsSHA256: [UInt8](handedOff.latents_sha256)))
         case REFINERY__V1__EVENT__CONTENT_IMAGE:
             self = .image(Event.Image(event.image.pointee))
+        case REFINERY__V1__EVENT__CONTENT_RESUMED:
+            let resumed = event.resumed.pointee
+            self = .resumed(
+                Event.Resumed(
+                    imageIndex: Int(resumed.image_index), step: Int(resumed.step),
+                    reason: try text(resumed.reason, "reason")))
         default:
             throw .malformedReply("it has no content")
         }

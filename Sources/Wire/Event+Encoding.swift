@@ -43,7 +43,20 @@ extension Arena {
             case .image(let image):
                 $0.content_case = REFINERY__V1__EVENT__CONTENT_IMAGE
                 $0.image = message(image, png: png)
+            case .resumed(let resumed):
+                $0.content_case = REFINERY__V1__EVENT__CONTENT_RESUMED
+                $0.resumed = message(resumed)
             }
+        }
+    }
+
+    private func message(
+        _ resumed: Event.Resumed
+    ) -> UnsafeMutablePointer<Refinery__V1__Resumed> {
+        make(refinery__v1__resumed__init) {
+            $0.image_index = UInt32(clamping: resumed.imageIndex)
+            $0.step = UInt32(clamping: resumed.step)
+            $0.reason = bytes(resumed.reason)
         }
     }
 

@@ -1,8 +1,9 @@
 import Generation
 import Metrics
 
-/// Makes one-coloured pictures out of nothing, with the units of work of the real thing, each of which
-/// a test may watch, hold up or fail.
+/// Makes one-coloured pictures out of seeds and steps, with the units of work of the real thing, each of
+/// which a test may watch, hold up or fail. The colour comes of every step in order, so that one that is
+/// left out or done twice is seen.
 struct FakeGenerator: ImageGenerator {
     /// Called before each unit's work with the job's name, the unit's index in the job and its phase.
     typealias Hook = @Sendable (String, Int, Phase) throws(GenerationError) -> Void
@@ -14,6 +15,10 @@ struct FakeGenerator: ImageGenerator {
     var unitMaximum = Int.max
     /// Bytes missing from every picture.
     var missingByteCount = 0
+    /// Of what computes: another one cannot go on from its checkpoints.
+    var fingerprint = "fake-1"
+    /// Whether checkpoints are found to be damaged when they are needed.
+    var refusesCheckpoints = false
     /// Whether pictures are noise, which no encoder can make smaller, and not one colour.
     var isNoisy = false
 
@@ -45,7 +50,7 @@ struct FakeGenerator: ImageGenerator {
                 GenerationPlan.Handoff(
                     step: baseSteps + 1, percentage: 100 * Double(baseSteps) / Double(job.steps),
                     timestep: timesteps[baseSteps], sigma: sigmas[baseSteps])
-            }, advice: job.refiner == nil ? [] : ["Few steps."])
+            }, advice: job.refiner == nil ? [] : ["Few steps."], fingerprint: fingerprint)
     }
 
     func makeRun(
@@ -63,6 +68,9 @@ private final class FakeRun: GenerationRun {
     private var unit = 0
     /// Where the first unit leads.
     private let firstStep: Int
+    /// Whether that is within an image.
+    private let isMidway: Bool
+    private var colour: UInt8
 
     init(
         _ generator: FakeGenerator, _ job: GenerationJob, _ plan: GenerationPlan,
@@ -72,12 +80,15 @@ private final class FakeRun: GenerationRun {
         self.job = job
         self.plan = plan
         firstStep = checkpoint.map { 1 + $0.imageIndex * (job.steps + 1) + $0.step } ?? 1
+        isMidway = (checkpoint?.step ?? 0) > 0
+        colour = checkpoint?.state.first ?? 0
     }
 
     func checkpoint() -> GenerationCheckpoint? {
         guard unit > 1, nextPhase != nil else { return nil }
         let (image, step) = (unit - 1).quotientAndRemainder(dividingBy: job.steps + 1)
-        return GenerationCheckpoint(imageIndex: image, step: step, state: [UInt8(step)])
+        return GenerationCheckpoint(
+            imageIndex: image, step: step, state: step > 0 ? [colour] : [])
     }
 
     var nextPhase: Phase? {
@@ -90,12 +101,17 @@ private final class FakeRun: GenerationRun {
     func advance() throws(GenerationError) -> GenerationUpdate {
         guard let phase = nextPhase else { fatalError("advanced beyond the end") }
         try generator.hook(job.requestID, unit, phase)
+        if generator.refusesCheckpoints, unit == 0, firstStep > 1, isMidway {
+            throw .damagedCheckpoint("it is one of a test")
+        }
         let image = (unit - 1) / (job.steps + 1)
         let index = (unit - 1) % (job.steps + 1)
         unit = unit == 0 ? firstStep : unit + 1
         switch phase {
         case .textEncoding, .imageEncoding: return .textEncoded
         case .base, .refiner:
+            if index == 0 { colour = UInt8(truncatingIfNeeded: plan.seeds[image]) }
+            colour = colour &* 31 &+ UInt8(index + 1)
             return .step(
                 StepReport(
                     phase: phase, imageIndex: image, step: index + 1,
@@ -106,7 +122,8 @@ private final class FakeRun: GenerationRun {
             return .image(
                 DecodedImage(
                     imageIndex: image, size: plan.size, seed: plan.seeds[image],
-                    pixels: generator.isNoisy ? noise(count) : .init(repeating: 7, count: count)))
+                    pixels: generator.isNoisy
+                        ? noise(count) : .init(repeating: colour, count: count)))
         }
     }
 

@@ -30,7 +30,6 @@ final class Recorder: Sendable {
         var updates: [JobUpdate] = []
         var isBeingTold = false
         var complaints: [String] = []
-        var threads: [pthread_t] = []
     }
 
     private let state = Protected(State())
@@ -56,7 +55,6 @@ final class Recorder: Sendable {
                 }
                 state.isBeingTold = true
                 state.updates.append(update)
-                state.threads.append(pthread_self())
             }
             self.onUpdate(update)
             self.state.withLock { $0.isBeingTold = false }
@@ -66,8 +64,6 @@ final class Recorder: Sendable {
 
     var updates: [JobUpdate] { state.withLock { $0.updates } }
     var complaints: [String] { state.withLock { $0.complaints } }
-    /// The thread of each update.
-    var threads: [pthread_t] { state.withLock { $0.threads } }
 
     var events: [Event] {
         updates.compactMap { if case .event(let event) = $0 { event } else { nil } }

@@ -145,7 +145,7 @@ struct MessageCodingTests {
     }
 
     static let replies: [CallReply] =
-        Samples.events.map { .event($0) } + [
+        (Samples.events + [Samples.resumed]).map { .event($0) } + [
             .event(
                 Samples.event(
                     9,

@@ -57,6 +57,10 @@ enum Samples {
                         refinerSeconds: 0.5, decodingSeconds: 0.25, totalSeconds: 2.875)))),
     ]
 
+    static let resumed = event(
+        1 << 32 + 1,
+        .resumed(Event.Resumed(imageIndex: 2, step: 7, reason: "The server was started again.")))
+
     static func event(_ sequence: UInt64, _ content: Event.Content) -> Event {
         Event(
             jobID: "j-1", sequence: sequence,

@@ -637,6 +637,51 @@ void   refinery__v1__handed_off__free_unpacked
   assert(message->base.descriptor == &refinery__v1__handed_off__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   refinery__v1__resumed__init
+                     (Refinery__V1__Resumed         *message)
+{
+  static const Refinery__V1__Resumed init_value = REFINERY__V1__RESUMED__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__resumed__get_packed_size
+                     (const Refinery__V1__Resumed *message)
+{
+  assert(message->base.descriptor == &refinery__v1__resumed__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__resumed__pack
+                     (const Refinery__V1__Resumed *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__resumed__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__resumed__pack_to_buffer
+                     (const Refinery__V1__Resumed *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__resumed__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__Resumed *
+       refinery__v1__resumed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__Resumed *)
+     protobuf_c_message_unpack (&refinery__v1__resumed__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__resumed__free_unpacked
+                     (Refinery__V1__Resumed *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__resumed__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   refinery__v1__image__init
                      (Refinery__V1__Image         *message)
 {
@@ -2129,7 +2174,7 @@ const ProtobufCMessageDescriptor refinery__v1__point__descriptor =
   (ProtobufCMessageInit) refinery__v1__point__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__event__field_descriptors[8] =
+static const ProtobufCFieldDescriptor refinery__v1__event__field_descriptors[9] =
 {
   {
     "job_id",
@@ -2227,6 +2272,18 @@ static const ProtobufCFieldDescriptor refinery__v1__event__field_descriptors[8] 
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "resumed",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Refinery__V1__Event, content_case),
+    offsetof(Refinery__V1__Event, resumed),
+    &refinery__v1__resumed__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__event__field_indices_by_name[] = {
   3,   /* field[3] = accepted */
@@ -2235,13 +2292,14 @@ static const unsigned refinery__v1__event__field_indices_by_name[] = {
   0,   /* field[0] = job_id */
   5,   /* field[5] = progress */
   4,   /* field[4] = queued */
+  8,   /* field[8] = resumed */
   1,   /* field[1] = sequence */
   2,   /* field[2] = time_ms */
 };
 static const ProtobufCIntRange refinery__v1__event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor refinery__v1__event__descriptor =
 {
@@ -2251,7 +2309,7 @@ const ProtobufCMessageDescriptor refinery__v1__event__descriptor =
   "Refinery__V1__Event",
   "refinery.v1",
   sizeof(Refinery__V1__Event),
-  8,
+  9,
   refinery__v1__event__field_descriptors,
   refinery__v1__event__field_indices_by_name,
   1,  refinery__v1__event__number_ranges,
@@ -2823,6 +2881,70 @@ const ProtobufCMessageDescriptor refinery__v1__handed_off__descriptor =
   refinery__v1__handed_off__field_indices_by_name,
   1,  refinery__v1__handed_off__number_ranges,
   (ProtobufCMessageInit) refinery__v1__handed_off__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__resumed__field_descriptors[3] =
+{
+  {
+    "image_index",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Resumed, image_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "step",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Resumed, step),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Resumed, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__resumed__field_indices_by_name[] = {
+  0,   /* field[0] = image_index */
+  2,   /* field[2] = reason */
+  1,   /* field[1] = step */
+};
+static const ProtobufCIntRange refinery__v1__resumed__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor refinery__v1__resumed__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.Resumed",
+  "Resumed",
+  "Refinery__V1__Resumed",
+  "refinery.v1",
+  sizeof(Refinery__V1__Resumed),
+  3,
+  refinery__v1__resumed__field_descriptors,
+  refinery__v1__resumed__field_indices_by_name,
+  1,  refinery__v1__resumed__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__resumed__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor refinery__v1__image__field_descriptors[8] =

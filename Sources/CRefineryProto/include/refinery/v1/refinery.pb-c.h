@@ -29,6 +29,7 @@ typedef struct Refinery__V1__Handoff Refinery__V1__Handoff;
 typedef struct Refinery__V1__Queued Refinery__V1__Queued;
 typedef struct Refinery__V1__Progress Refinery__V1__Progress;
 typedef struct Refinery__V1__HandedOff Refinery__V1__HandedOff;
+typedef struct Refinery__V1__Resumed Refinery__V1__Resumed;
 typedef struct Refinery__V1__Image Refinery__V1__Image;
 typedef struct Refinery__V1__Summary Refinery__V1__Summary;
 typedef struct Refinery__V1__ListModelsRequest Refinery__V1__ListModelsRequest;
@@ -505,7 +506,8 @@ typedef enum {
   REFINERY__V1__EVENT__CONTENT_QUEUED = 5,
   REFINERY__V1__EVENT__CONTENT_PROGRESS = 6,
   REFINERY__V1__EVENT__CONTENT_HANDED_OFF = 7,
-  REFINERY__V1__EVENT__CONTENT_IMAGE = 8
+  REFINERY__V1__EVENT__CONTENT_IMAGE = 8,
+  REFINERY__V1__EVENT__CONTENT_RESUMED = 9
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__EVENT__CONTENT__CASE)
 } Refinery__V1__Event__ContentCase;
 
@@ -528,6 +530,7 @@ struct  Refinery__V1__Event
     Refinery__V1__Progress *progress;
     Refinery__V1__HandedOff *handed_off;
     Refinery__V1__Image *image;
+    Refinery__V1__Resumed *resumed;
   };
 };
 #define REFINERY__V1__EVENT__INIT \
@@ -667,6 +670,28 @@ struct  Refinery__V1__HandedOff
 #define REFINERY__V1__HANDED_OFF__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__handed_off__descriptor) \
     , 0, NULL, {0,NULL} }
+
+
+/*
+ * The job goes on after a break: the server was started again, or a checkpoint was no good. Where the
+ * server computes otherwise than before, a new Accepted comes first.
+ */
+struct  Refinery__V1__Resumed
+{
+  ProtobufCMessage base;
+  uint32_t image_index;
+  /*
+   * Finished steps of that image from which it goes on; 0 begins it anew.
+   */
+  uint32_t step;
+  /*
+   * For people.
+   */
+  ProtobufCBinaryData reason;
+};
+#define REFINERY__V1__RESUMED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__resumed__descriptor) \
+    , 0, 0, {0,NULL} }
 
 
 struct  Refinery__V1__Image
@@ -1128,6 +1153,25 @@ Refinery__V1__HandedOff *
 void   refinery__v1__handed_off__free_unpacked
                      (Refinery__V1__HandedOff *message,
                       ProtobufCAllocator *allocator);
+/* Refinery__V1__Resumed methods */
+void   refinery__v1__resumed__init
+                     (Refinery__V1__Resumed         *message);
+size_t refinery__v1__resumed__get_packed_size
+                     (const Refinery__V1__Resumed   *message);
+size_t refinery__v1__resumed__pack
+                     (const Refinery__V1__Resumed   *message,
+                      uint8_t             *out);
+size_t refinery__v1__resumed__pack_to_buffer
+                     (const Refinery__V1__Resumed   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__Resumed *
+       refinery__v1__resumed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__resumed__free_unpacked
+                     (Refinery__V1__Resumed *message,
+                      ProtobufCAllocator *allocator);
 /* Refinery__V1__Image methods */
 void   refinery__v1__image__init
                      (Refinery__V1__Image         *message);
@@ -1381,6 +1425,9 @@ typedef void (*Refinery__V1__Progress_Closure)
 typedef void (*Refinery__V1__HandedOff_Closure)
                  (const Refinery__V1__HandedOff *message,
                   void *closure_data);
+typedef void (*Refinery__V1__Resumed_Closure)
+                 (const Refinery__V1__Resumed *message,
+                  void *closure_data);
 typedef void (*Refinery__V1__Image_Closure)
                  (const Refinery__V1__Image *message,
                   void *closure_data);
@@ -1527,6 +1574,7 @@ extern const ProtobufCMessageDescriptor refinery__v1__handoff__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__queued__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__progress__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__handed_off__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__resumed__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__image__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__summary__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__list_models_request__descriptor;

@@ -63,13 +63,14 @@ class ErrorDetail(_message.Message):
     def __init__(self, code: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., retryable: bool = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ["accepted", "handed_off", "image", "job_id", "progress", "queued", "sequence", "time_ms"]
+    __slots__ = ["accepted", "handed_off", "image", "job_id", "progress", "queued", "resumed", "sequence", "time_ms"]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     HANDED_OFF_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     accepted: Accepted
@@ -78,9 +79,10 @@ class Event(_message.Message):
     job_id: str
     progress: Progress
     queued: Queued
+    resumed: Resumed
     sequence: int
     time_ms: int
-    def __init__(self, job_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time_ms: _Optional[int] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time_ms: _Optional[int] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
     __slots__ = ["cfg_scale", "clip_skip", "crop_top_left", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "loras", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "vae", "width"]
@@ -330,6 +332,16 @@ class Refiner(_message.Message):
     start_step_percentage: int
     start_timestep: float
     def __init__(self, model: _Optional[str] = ..., start_step: _Optional[int] = ..., start_step_percentage: _Optional[int] = ..., start_timestep: _Optional[float] = ..., start_sigma: _Optional[float] = ..., cfg_scale: _Optional[float] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., aesthetic_score: _Optional[float] = ..., negative_aesthetic_score: _Optional[float] = ...) -> None: ...
+
+class Resumed(_message.Message):
+    __slots__ = ["image_index", "reason", "step"]
+    IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    image_index: int
+    reason: str
+    step: int
+    def __init__(self, image_index: _Optional[int] = ..., step: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ServerInfo(_message.Message):
     __slots__ = ["blas_core", "blas_gflops", "default_model", "lanes", "queue_limit", "request_byte_limit", "side_limit", "threads_per_lane", "uptime_seconds", "version"]
