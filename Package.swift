@@ -129,6 +129,7 @@ let package = Package(
                 "refinery", "Client", "Generation", "SDXL", "Tensors", "Transport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        tests("KillTests", ["refinery", "Client", "Wire", "Generation", "PNGEncoding"]),
         tests("TidyTests", []),
     ]
 )

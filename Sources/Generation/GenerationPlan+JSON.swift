@@ -64,6 +64,7 @@ extension Event.Summary {
             "imageEncodingSeconds": JSONText(imageEncodingSeconds),
             "baseSeconds": JSONText(baseSeconds), "refinerSeconds": JSONText(refinerSeconds),
             "decodingSeconds": JSONText(decodingSeconds), "totalSeconds": JSONText(totalSeconds),
+            "isCutShort": JSONText(isCutShort),
         ])
     }
 
@@ -80,7 +81,8 @@ extension Event.Summary {
             baseSeconds: try fields.number("baseSeconds"),
             refinerSeconds: try fields.number("refinerSeconds"),
             decodingSeconds: try fields.number("decodingSeconds"),
-            totalSeconds: try fields.number("totalSeconds"))
+            totalSeconds: try fields.number("totalSeconds"),
+            isCutShort: try fields.flag("isCutShort"))
     }
 }
 

@@ -6,6 +6,7 @@ extension GenerationRequest {
         requestID = nil
         self.seed = seed
         numberResults = 1
+        (priority, deadlineMilliseconds, detach) = (nil, nil, nil)
     }
 
     /// The request that gives the same job again, its name too: every value that it resolved is said.
@@ -40,6 +41,9 @@ extension GenerationRequest {
         maskImage = job.imageInput?.maskImageName
         strength = job.imageInput?.strength
         loras = job.loras.map { LoRA(model: $0.model, weight: $0.weight, applyTo: $0.applyTo) }
+        priority = job.priority == 0 ? nil : job.priority
+        deadlineMilliseconds = job.deadline.map { Int($0 / .milliseconds(1)) }
+        detach = job.isDetached ? true : nil
         guard let asked = job.refiner else { return }
         var refiner = Refiner()
         refiner.model = asked.model
@@ -94,6 +98,8 @@ extension Parameter {
         case .integer(let field, _), .side(let field):
             request[keyPath: field].map { JSONText($0) }
         case .seed(let field, _):
+            request[keyPath: field].map { JSONText($0) }
+        case .flag(let field):
             request[keyPath: field].map { JSONText($0) }
         case .number(let field, _):
             request[keyPath: field].map { JSONText($0) }

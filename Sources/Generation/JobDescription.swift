@@ -49,9 +49,9 @@ public struct JobDescription: Equatable, Sendable {
 public enum JobState: Int32, Sendable, CaseIterable {
     case queued = 1
     case running = 2
-    case finished = 4
-    case failed = 5
-    case cancelled = 6
+    case finished = 3
+    case failed = 4
+    case cancelled = 5
 
     public var isEnded: Bool {
         switch self {
@@ -67,5 +67,68 @@ public enum JobState: Int32, Sendable, CaseIterable {
         case .cancelled: self = .cancelled
         case _: self = .failed
         }
+    }
+}
+
+/// What becomes of a job that its caller no longer wants as it was; the numbers are the wire's.
+public enum CancelOutcome: Int32, Sendable, CaseIterable {
+    /// It ends with CANCELLED.
+    case discard = 0
+    /// The image under way is decoded as it is predicted, and completes the job.
+    case decodeNow = 1
+    /// The refiner takes the image under way over at once, and its picture completes the job.
+    case skipToRefiner = 2
+}
+
+/// Which jobs to list; nil or empty is all.
+public struct JobFilter: Equatable, Sendable {
+    public var states: [JobState]
+    /// The id of a base model or refiner.
+    public var model: String?
+    /// Of one page, 1...1000; nil is 100.
+    public var pageSize: Int?
+    /// ``JobPage/nextToken`` of the page before.
+    public var pageToken: String?
+
+    public static let pageSizes = 1...1000
+    public static let defaultPageSize = 100
+
+    public init(
+        states: [JobState] = [], model: String? = nil, pageSize: Int? = nil,
+        pageToken: String? = nil
+    ) {
+        self.states = states
+        self.model = model
+        self.pageSize = pageSize
+        self.pageToken = pageToken
+    }
+}
+
+/// Jobs, the newest first.
+public struct JobPage: Equatable, Sendable {
+    public var jobs: [JobDescription]
+    /// For the next page; nil after the last.
+    public var nextToken: String?
+
+    public init(jobs: [JobDescription], nextToken: String?) {
+        self.jobs = jobs
+        self.nextToken = nextToken
+    }
+}
+
+/// Part of a finished image's file.
+public struct ImageChunk: Equatable, Sendable {
+    public var data: [UInt8]
+    /// Where in the file `data` begins.
+    public var offset: Int
+    /// Of the whole file.
+    public var byteCount: Int
+    public var sha256: [UInt8]
+
+    public init(data: [UInt8], offset: Int, byteCount: Int, sha256: [UInt8]) {
+        self.data = data
+        self.offset = offset
+        self.byteCount = byteCount
+        self.sha256 = sha256
     }
 }

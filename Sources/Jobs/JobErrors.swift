@@ -24,6 +24,18 @@ extension GenerationError {
         "There is another job with this taskUUID, made by another request. Take another taskUUID; or "
             + "send that request again, unchanged, to get its pictures.", fields: ["taskUUID"])
 
+    static let noRefiner = GenerationError(
+        .failedPrecondition, code: "incompatibleParameters",
+        "The job has no refiner to skip to. Cancel it with DISCARD or DECODE_NOW.",
+        fields: ["outcome"])
+
+    static func imageNotFound(_ index: Int, of id: String) -> GenerationError {
+        GenerationError(
+            .notFound, code: "imageNotFound",
+            "The job \(id.debugDescription) has no finished image \(index): they count from 0, and each "
+                + "is there once its event has been sent.", fields: ["imageIndex"])
+    }
+
     static func jobNotFound(_ id: String) -> GenerationError {
         GenerationError(
             .notFound, code: "taskNotFound",

@@ -63,10 +63,10 @@ struct JobFeed {
     }
 
     /// The end, after which nothing is told.
-    mutating func end(_ result: Result<Void, GenerationError>) {
+    mutating func end(_ result: Result<Void, GenerationError>, timeMilliseconds time: Int64) {
         for index in held.indices { held[index].isReleased = true }
         tellReleased()
-        for watcher in watchers { watcher.add(.update(.ended(result))) }
+        for watcher in watchers { watcher.add(result, ending: sequence + 1, of: jobID, at: time) }
         watchers = []
     }
 
@@ -85,7 +85,7 @@ struct JobFeed {
         let count = held.firstIndex { !$0.isReleased } ?? held.count
         for item in held.prefix(count) {
             keep(item)
-            for watcher in watchers { watcher.add(.update(.event(item.event))) }
+            for watcher in watchers { watcher.add(item.event) }
         }
         held.removeFirst(count)
     }
@@ -95,6 +95,7 @@ struct JobFeed {
         case .queued, .progress: latest = item.event
         case .image:
             if let image = item.image { kept.append(.image(image)) }
+        case .ended: preconditionFailure("the end is told by end(_:)")
         case .accepted, .handedOff, .resumed: kept.append(.update(.event(item.event)))
         }
     }
@@ -106,7 +107,7 @@ struct JobFeed {
         let current = latest.map { [JobWatcher.Entry.update(.event($0))] } ?? []
         for entry in (kept + current).sorted(by: { $0.sequence < $1.sequence })
         where entry.sequence > sequence {
-            watcher.add(entry)
+            watcher.add(entry, of: jobID)
         }
         watchers.append(watcher)
     }

@@ -34,7 +34,8 @@ struct JobProgress {
     }
 
     /// Every image is made.
-    var isComplete: Bool { imageIndex == plan.seeds.count }
+    private var isComplete: Bool { imageIndex == plan.seeds.count || isCutShort }
+    private var isCutShort = false
 
     func work(_ phase: Phase) -> Work { left.work(phase) }
 
@@ -99,6 +100,23 @@ struct JobProgress {
         summary.decodingSeconds += seconds
         return [
             progress(.decoding, phaseStep: 1, phaseSteps: 1, seconds: seconds, elapsed: elapsed)
+        ]
+    }
+
+    /// Steps of the image under way, and the images after it, are left out.
+    /// - Returns: the handoff, if the refiner takes over by this.
+    mutating func skip(_ report: SkipReport) -> [Event.Content] {
+        isCutShort = true
+        summary.isCutShort = true
+        let stepsLeft = plan.baseSteps + plan.refinerSteps - report.step
+        left.cut(stepsLeft: stepsLeft, of: plan)
+        step = report.step
+        guard let digest = report.handoffLatentsSHA256, let handoff = plan.handoff else {
+            return []
+        }
+        return [
+            .handedOff(
+                Event.HandedOff(imageIndex: imageIndex, handoff: handoff, latentsSHA256: digest))
         ]
     }
 

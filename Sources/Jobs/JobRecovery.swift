@@ -52,6 +52,7 @@ struct JobRecovery {
         stored.attempt += 1
         if stored.isRunning { stored.crashes += 1 }
         do throws(GenerationError) {
+            if stored.cancelOutcome == .discard { throw .jobCancelled }
             if stored.crashes > configuration.crashMaximum { throw .crashedTooOften }
             let job = try GenerationJob(
                 stored.request, models: generator.models, limits: configuration.limits,
@@ -60,15 +61,19 @@ struct JobRecovery {
             let isSame = plan.fingerprint == stored.plan.fingerprint
             let scheduled = ScheduledJob(
                 job, plan: isSame ? stored.plan : plan, digest: stored.digest,
-                createdMilliseconds: stored.createdMilliseconds, attempt: stored.attempt,
-                deadline: stored.remaining.map { clock.now() + $0 })
+                client: 0, createdMilliseconds: stored.createdMilliseconds,
+                attempt: stored.attempt, deadline: stored.remaining.map { clock.now() + $0 },
+                queuedAt: clock.now() - age(of: stored))
+            scheduled.cut = SkipTarget(stored.cancelOutcome)
             changes.append(
                 .restarted(
                     id: stored.id, attempt: stored.attempt, crashes: stored.crashes,
                     plan: isSame ? nil : plan))
             resume(scheduled, stored, isSame: isSame, in: &table)
         } catch {
-            notices.append("job \(stored.id.debugDescription) cannot go on: \(error)")
+            if error.status != .cancelled {
+                notices.append("job \(stored.id.debugDescription) cannot go on: \(error)")
+            }
             end(stored, error, in: &table)
         }
     }
@@ -104,6 +109,11 @@ struct JobRecovery {
         table.enqueue(job)
     }
 
+    /// By the wall clock, which may have been changed: then it has not waited.
+    private func age(of job: StoredJob) -> Duration {
+        .milliseconds(max(0, clock.wallMilliseconds() - job.createdMilliseconds))
+    }
+
     private mutating func lose(_ id: String, _ problem: String, in table: inout JobTable) {
         table.metrics.jobAccepted()
         notices.append("job \(id.debugDescription) is lost: \(problem)")
@@ -123,7 +133,8 @@ struct JobRecovery {
     ) {
         let now = clock.wallMilliseconds()
         changes.append(.ended(id: stored.id, StoredEnding(error: error, milliseconds: now)))
-        table.metrics.jobEnded(.failed, from: .queued)
+        table.metrics.jobEnded(
+            error.status == .cancelled ? .cancelled : .failed, from: .queued)
         var description = JobDescription(
             id: stored.id, state: JobState(ending: error), plan: stored.plan,
             createdMilliseconds: stored.createdMilliseconds,
@@ -134,5 +145,16 @@ struct JobRecovery {
             EndedJob(
                 description: description, digest: stored.digest, attempt: stored.attempt,
                 byteCount: stored.images.reduce(0) { $0 + $1.byteCount }))
+    }
+}
+
+extension SkipTarget {
+    /// Nil where nothing is to be cut short.
+    init?(_ outcome: CancelOutcome?) {
+        switch outcome {
+        case .decodeNow: self = .decoding
+        case .skipToRefiner: self = .refiner
+        case .discard, nil: return nil
+        }
     }
 }

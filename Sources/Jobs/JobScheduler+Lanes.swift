@@ -70,6 +70,12 @@ extension JobScheduler {
         }
         var elapsed: Double { (clock.now() - activity.began).inSeconds }
 
+        if let target = cut(of: job), target != activity.cut,
+            let report = activity.run.skip(to: target)
+        {
+            activity.cut = target
+            tell(activity.progress.skip(report))
+        }
         guard let phase = activity.run.nextPhase else { throw Self.endedEarly }
         if let beginning = activity.progress.begin(phase, elapsed: elapsed) { tell([beginning]) }
         let start = clock.now()
@@ -104,6 +110,8 @@ extension JobScheduler {
         let phase = activity.run.nextPhase ?? .decoding
         change { $0.save(checkpoint, phase: phase, summary: summary, of: job) }
     }
+
+    private func cut(of job: ScheduledJob) -> SkipTarget? { table.withLock { _ in job.cut } }
 
     private func checkGoesOn(_ job: ScheduledJob) throws(GenerationError) {
         if let reason = interruption(of: job) { throw reason }

@@ -106,7 +106,11 @@ public final class JobScheduler: Sendable {
     /// is free again.
     ///
     /// - Parameters:
-    ///   - deadline: from now; the job ends with DEADLINE_EXCEEDED when it is not done by then.
+    ///   - client: whose turns in the queue it takes; 0 for nobody's in particular.
+    ///   - deadline: from now, in addition to the request's own; the job ends with DEADLINE_EXCEEDED when
+    ///     it is not done by then.
+    ///   - isOwner: ``leave(_:)`` cancels the job, unless there are other owners, or someone has
+    ///     submitted it without being one.
     ///   - observer: see ``JobScheduler``; never called when this throws. A job that cannot be stored
     ///     ends with RESOURCE_EXHAUSTED or UNAVAILABLE before anything else is told.
     /// - Throws: what ``GenerationJob/init(_:models:limits:)`` and the generator's plan throw;
@@ -114,13 +118,15 @@ public final class JobScheduler: Sendable {
     ///   DEADLINE_EXCEEDED when there is no time at all; UNAVAILABLE when stopping.
     @discardableResult
     public func submit(
-        _ request: GenerationRequest, deadline: Duration? = nil,
-        observer: @escaping @Sendable (JobUpdate) -> Void
+        _ request: GenerationRequest, client: UInt64 = 0, deadline: Duration? = nil,
+        isOwner: Bool = false, observer: @escaping @Sendable (JobUpdate) -> Void
     ) throws(GenerationError) -> JobHandle {
         do throws(GenerationError) {
             if let deadline, deadline <= .zero { throw .deadlineExceeded }
             let digest = Self.digest(of: request)
-            if let id = request.requestID, let handle = try attach(id, digest, observer) {
+            if let id = request.requestID,
+                let handle = try attach(id, digest, isOwner: isOwner, observer)
+            {
                 return handle
             }
             var limits = configuration.limits
@@ -129,37 +135,40 @@ public final class JobScheduler: Sendable {
                 request, models: generator.models, limits: limits,
                 pictures: pictures.picture(named:))
             let plan = try generator.plan(job)
-            return try admit(job, plan, digest, deadline, observer)
+            let deadlines = [deadline, job.deadline].compactMap(\.self)
+            return try admit(isOwner: isOwner, observer, pictures: pictures.files(of: job)) {
+                ScheduledJob(
+                    job, plan: plan, digest: digest, client: client,
+                    createdMilliseconds: clock.wallMilliseconds(), attempt: $0,
+                    deadline: deadlines.min().map { clock.now() + $0 }, queuedAt: clock.now())
+            }
         } catch {
             metrics.jobRefused()
             throw error
         }
     }
 
+    /// - Parameter make: the job, given which attempt under its id it is.
     private func admit(
-        _ job: GenerationJob, _ plan: GenerationPlan, _ digest: [UInt8], _ deadline: Duration?,
-        _ observer: @escaping JobWatcher.Observer
+        isOwner: Bool, _ observer: @escaping JobWatcher.Observer, pictures: [StoredPicture],
+        _ make: (_ attempt: Int) -> ScheduledJob
     ) throws(GenerationError) -> JobHandle {
-        let files = pictures.files(of: job)
-        var handle: JobHandle?
+        var job = make(0)
+        let watcher = JobWatcher(jobID: job.id, observer: observer)
         try change { table throws(GenerationError) in
-            let watcher = JobWatcher(jobID: job.requestID, observer: observer)
             // Another thread may have been faster.
-            if let other = try table.known(job.requestID, digest) {
-                handle = JobHandle(watcher: watcher, job: other)
-                table.watch(other, watcher, after: 0)
+            if let other = try table.known(job.id, job.digest) {
+                job = other
+                table.own(job, isOwner)
+                table.watch(job, watcher, after: 0)
                 return
             }
-            let scheduled = ScheduledJob(
-                job, plan: plan, digest: digest, createdMilliseconds: clock.wallMilliseconds(),
-                attempt: table.ended[job.requestID].map { $0.attempt + 1 } ?? 0,
-                deadline: deadline.map { clock.now() + $0 })
-            handle = JobHandle(watcher: watcher, job: scheduled)
-            table.watch(scheduled, watcher, after: 0)
-            try table.admit(scheduled, pictures: files)
+            if let ended = table.ended[job.id] { job = make(ended.attempt + 1) }
+            job.ownerCount = isOwner ? 1 : nil
+            table.watch(job, watcher, after: 0)
+            try table.admit(job, pictures: pictures)
         }
-        guard let handle else { preconditionFailure("a job was admitted, or an error thrown") }
-        return handle
+        return JobHandle(watcher: watcher, job: job, isOwner: isOwner)
     }
 
     /// Ends a queued job at once and a running one before its next unit of work, with CANCELLED; does

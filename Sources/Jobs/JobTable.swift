@@ -31,11 +31,14 @@ struct JobTable {
     var ended = EndedJobs()
     var queue: [ScheduledJob] = []
     var running: [ScheduledJob] = []
-    private var storingCount = 0
-    private var ready: [JobWatcher] = []
-    private var writes: [Write] = []
-    private(set) var isStopping = false
-    private var isDraining = false
+    var storingCount = 0
+    var ready: [JobWatcher] = []
+    var writes: [Write] = []
+    var turns = Turns()
+    /// Of all jobs.
+    var watchers: [JobWatcher] = []
+    var isStopping = false
+    var isDraining = false
 
     init(
         configuration: JobScheduler.Configuration, isDurable: Bool, metrics: ServerMetrics,
@@ -64,6 +67,7 @@ struct JobTable {
         }
         live[job.id] = job
         storingCount += 1
+        for watcher in watchers { job.feed.add(watcher, after: 0) }
         let sequence = job.feed.hold(
             .accepted(job.plan), timeMilliseconds: clock.wallMilliseconds())
         write(
@@ -95,6 +99,7 @@ struct JobTable {
         live[job.id] = job
         job.state = .queued
         queue.append(job)
+        turns.arrive(job)
         job.remainingSeconds = WorkEstimate(job.job, job.plan).seconds(costs: metrics.costs)
         tellPlaces()
     }
@@ -109,9 +114,10 @@ struct JobTable {
             return job
         }
         guard running.count(where: { $0.state == .running }) < configuration.laneCount,
-            !queue.isEmpty
+            let index = turns.next(in: queue, now: clock.now())
         else { return nil }
-        let job = queue.removeFirst()
+        let job = queue.remove(at: index)
+        turns.begin(job)
         job.state = .running
         job.countsAs = .running
         job.isOnLane = true
@@ -186,96 +192,6 @@ struct JobTable {
         }
     }
 
-    // MARK: Ending
-
-    /// Ends a queued job at once, has a running one end before its next unit; no-op for one that ends.
-    mutating func interrupt(_ job: ScheduledJob, _ reason: GenerationError) {
-        switch job.state {
-        case .queued: end(job, .failure(reason))
-        case .storing, .running: job.interruption = job.interruption ?? reason
-        case .ending: break
-        }
-    }
-
-    /// Ends the queued jobs whose deadline has passed: nothing of them is ever run.
-    mutating func expire() {
-        let now = clock.now()
-        // From the back, so that none is told a new place first.
-        for job in queue.reversed() where job.deadline.map({ $0 <= now }) ?? false {
-            end(job, .failure(.deadlineExceeded))
-        }
-        prune()
-    }
-
-    /// Told and counted once the store knows of it. A job that only the server's stop ends stays in a
-    /// store that lasts, to be gone on with.
-    mutating func end(_ job: ScheduledJob, _ result: Result<Void, GenerationError>) {
-        job.state = .ending
-        job.isOnLane = false
-        queue.removeAll { $0 === job }
-        if case .failure(.serverStopping) = result, isDurable {
-            write(
-                .suspended(id: job.id, remaining: job.remaining(at: clock.now())),
-                .ended(job, .failure(.serverSuspending)))
-        } else {
-            var error: GenerationError?
-            if case .failure(let failure) = result { error = failure }
-            write(
-                .ended(
-                    id: job.id,
-                    StoredEnding(error: error, milliseconds: clock.wallMilliseconds())),
-                .ended(job, result))
-        }
-        tellPlaces()
-    }
-
-    private mutating func didEnd(_ job: ScheduledJob, _ result: Result<Void, GenerationError>) {
-        running.removeAll { $0 === job }
-        live[job.id] = nil
-        metrics.jobEnded(ServerMetrics.Ending(result), from: job.countsAs)
-        var error: GenerationError?
-        if case .failure(let failure) = result { error = failure }
-        var description = describe(job)
-        description.state = JobState(ending: error)
-        description.error = error
-        description.endedMilliseconds = clock.wallMilliseconds()
-        ended.add(
-            EndedJob(
-                description: description, digest: job.digest, attempt: job.attempt,
-                byteCount: job.byteCount))
-        forget(job, telling: result)
-        tellPlaces()
-    }
-
-    private mutating func forget(
-        _ job: ScheduledJob, telling result: Result<Void, GenerationError>
-    ) {
-        let watchers = job.feed.watchers
-        job.feed.end(result)
-        ready += watchers
-    }
-
-    /// Forgets ended jobs that are too old, or too many.
-    private mutating func prune() {
-        for id in ended.prune(configuration.retention, now: clock.wallMilliseconds()) {
-            write(.removed(id: id))
-        }
-    }
-
-    /// From here on nothing is admitted. Without draining, every job ends with UNAVAILABLE.
-    mutating func stop(drain: Bool) {
-        isStopping = true
-        isDraining = drain
-        guard !drain else { return }
-        for job in (running + queue).reversed() { interrupt(job, .serverStopping) }
-    }
-
-    /// When stopping: there is nothing more to advance, nor will there be.
-    var lanesMayEnd: Bool {
-        isStopping && queue.isEmpty && storingCount == 0
-            && running.allSatisfy { $0.isOnLane || $0.state == .ending }
-    }
-
     // MARK: The store
 
     mutating func didWrite(_ effect: Write.Effect, _ error: JobStoreError?) {
@@ -289,7 +205,7 @@ struct JobTable {
         }
     }
 
-    private mutating func write(_ change: JobChange, _ effect: Write.Effect = .none) {
+    mutating func write(_ change: JobChange, _ effect: Write.Effect = .none) {
         writes.append(Write(change: change, effect: effect))
     }
 
@@ -299,60 +215,5 @@ struct JobTable {
     mutating func takeWrites() -> [Write] {
         defer { writes = [] }
         return writes
-    }
-
-    // MARK: Watchers
-
-    mutating func watch(_ job: ScheduledJob, _ watcher: JobWatcher, after sequence: UInt64) {
-        job.feed.add(watcher, after: sequence)
-        ready.append(watcher)
-    }
-
-    /// Someone has been given something to hear.
-    mutating func wake(_ watcher: JobWatcher) { ready.append(watcher) }
-
-    /// The watchers with something to hear whose telling falls to the caller.
-    mutating func takeReady() -> [JobWatcher] {
-        let claimed = ready.filter { $0.claimDelivery() }
-        ready.removeAll()
-        return claimed
-    }
-
-    mutating func post(_ content: Event.Content, to job: ScheduledJob) {
-        job.feed.post(content, timeMilliseconds: clock.wallMilliseconds())
-        ready += job.feed.watchers
-    }
-
-    /// Tells every queued job its place if that has changed.
-    private mutating func tellPlaces() {
-        // Nil from the first job on whose cost is unknown.
-        var seconds = sum(running.map(\.remainingSeconds))
-        for (place, job) in queue.enumerated() {
-            let own = job.remainingSeconds
-            if job.place != place {
-                job.place = place
-                let laneCount = Double(configuration.laneCount)
-                let eta = seconds.flatMap { ahead in own.map { ahead / laneCount + $0 } }
-                post(.queued(Event.Queued(place: place, etaSeconds: eta)), to: job)
-            }
-            seconds = sum([seconds, own])
-        }
-    }
-
-    private func sum(_ parts: [Double?]) -> Double? {
-        parts.reduce(0) { sum, part in sum.flatMap { sum in part.map { sum + $0 } } }
-    }
-}
-
-extension ServerMetrics.Ending {
-    /// A job that the server's stop ends counts as cancelled: it did not fail.
-    fileprivate init(_ result: Result<Void, GenerationError>) {
-        switch result {
-        case .success: self = .finished
-        case .failure(let error)
-        where error.status == .cancelled || error == .serverStopping || error == .serverSuspending:
-            self = .cancelled
-        case .failure: self = .failed
-        }
     }
 }

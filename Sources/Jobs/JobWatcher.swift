@@ -42,7 +42,8 @@ final class JobWatcher: @unchecked Sendable {
         case fetch(Kept)
     }
 
-    let jobID: String
+    /// Nil for one of all jobs, who gets no files, and each job's end as an event.
+    let jobID: String?
     let observer: Observer
     private var outbox: [Entry] = []
     private var isDelivering = false
@@ -51,12 +52,41 @@ final class JobWatcher: @unchecked Sendable {
     /// Whether pictures wait in the store until the watcher has room for them.
     var isPaused = false
 
-    init(jobID: String, observer: @escaping Observer) {
+    init(jobID: String?, observer: @escaping Observer) {
         self.jobID = jobID
         self.observer = observer
     }
 
-    func add(_ entry: Entry) { outbox.append(entry) }
+    func add(_ entry: Entry, of jobID: String) {
+        switch entry {
+        case .update(.event(let event)): add(event)
+        case .image(let image) where self.jobID == nil: add(image.event(png: [], of: jobID))
+        case .update, .image: outbox.append(entry)
+        }
+    }
+
+    func add(_ event: Event) {
+        var event = event
+        if jobID == nil, case .image(var image) = event.content {
+            image.png = []
+            event.content = .image(image)
+        }
+        outbox.append(.update(.event(event)))
+    }
+
+    /// A job's end.
+    func add(
+        _ result: Result<Void, GenerationError>, ending sequence: UInt64, of jobID: String,
+        at timeMilliseconds: Int64
+    ) {
+        guard self.jobID == nil else { return outbox.append(.update(.ended(result))) }
+        var error: GenerationError?
+        if case .failure(let failure) = result { error = failure }
+        add(
+            Event(
+                jobID: jobID, sequence: sequence, timeMilliseconds: timeMilliseconds,
+                content: .ended(Event.Ended(state: JobState(ending: error), error: error))))
+    }
 
     /// Nothing more is told.
     func stop() {

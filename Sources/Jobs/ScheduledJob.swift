@@ -12,11 +12,15 @@ final class ScheduledJob: @unchecked Sendable {
     let job: GenerationJob
     /// Of the request as it was asked.
     let digest: [UInt8]
+    /// Whose turn its turn counts as; 0 is that of all jobs of earlier starts.
+    let client: UInt64
     let createdMilliseconds: Int64
     /// Of the server, in the job's life.
     let attempt: Int
     /// On the monotonic clock.
     let deadline: Duration?
+    /// Likewise: since when it waits.
+    let queuedAt: Duration
     var plan: GenerationPlan
 
     var state = State.storing
@@ -26,6 +30,10 @@ final class ScheduledJob: @unchecked Sendable {
     var isOnLane = false
     /// Why it is to end before its next unit of work.
     var interruption: GenerationError?
+    /// To where the image under way is to be cut short, and completes the job.
+    var cut: SkipTarget?
+    /// Calls whose loss cancels it when they are all lost; nil for a job that goes on whoever watches.
+    var ownerCount: Int?
     /// Of its work, as last estimated.
     var remainingSeconds: Double?
     /// The place last told.
@@ -40,12 +48,14 @@ final class ScheduledJob: @unchecked Sendable {
     var activity: JobActivity?
 
     init(
-        _ job: GenerationJob, plan: GenerationPlan, digest: [UInt8],
-        createdMilliseconds: Int64, attempt: Int, deadline: Duration?
+        _ job: GenerationJob, plan: GenerationPlan, digest: [UInt8], client: UInt64,
+        createdMilliseconds: Int64, attempt: Int, deadline: Duration?, queuedAt: Duration
     ) {
         self.job = job
         self.plan = plan
         self.digest = digest
+        self.client = client
+        self.queuedAt = queuedAt
         self.createdMilliseconds = createdMilliseconds
         self.attempt = attempt
         self.deadline = deadline
@@ -53,6 +63,9 @@ final class ScheduledJob: @unchecked Sendable {
     }
 
     var id: String { job.requestID }
+
+    /// Of all its images.
+    var stepCount: Int { (plan.baseSteps + plan.refinerSteps) * plan.seeds.count }
 
     /// What the store is to keep of it when it is accepted.
     func stored(acceptedSequence: UInt64, now: Duration) -> StoredJob {
@@ -77,6 +90,8 @@ struct JobResumption {
 struct JobActivity {
     let run: any GenerationRun
     var progress: JobProgress
+    /// To where the image under way has been cut short.
+    var cut: SkipTarget?
     /// When a lane took it up, set back by the time that it had run before this start.
     let began: Duration
     /// When its checkpoint was last given to the store.

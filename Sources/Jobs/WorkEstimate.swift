@@ -58,6 +58,13 @@ struct WorkEstimate {
         }
     }
 
+    /// Only so many steps of one image are left, and its decoding.
+    mutating func cut(stepsLeft: Int, of plan: GenerationPlan) {
+        refinerSteps = min(stepsLeft, plan.refinerSteps)
+        baseSteps = stepsLeft - refinerSteps
+        decodings = 1
+    }
+
     /// Whole images, and steps of the next one, are done.
     mutating func finish(images: Int, steps: Int, of plan: GenerationPlan) {
         let baseDone = min(steps, plan.baseSteps)

@@ -79,6 +79,22 @@ final class Denoiser {
         sampler.reset()
     }
 
+    /// Leaves out the steps up to `step`: the latents go there along the last prediction. Past the last
+    /// step they are the picture as it is predicted now.
+    ///
+    /// - Precondition: a step has been run.
+    func leap(to step: Int) {
+        let schedule = sampler.schedule
+        let here = schedule.mixture(at: schedule.sigmas[sampler.step])
+        let there = schedule.mixture(at: schedule.sigmas[step])
+        sampler.leap(to: step)
+        for index in latents.indices {
+            let picture = (latents[index] - here.noise * prediction[index]) / here.picture
+            latents[index] = there.picture * picture + there.noise * prediction[index]
+        }
+        if let kept { paste(kept) }
+    }
+
     /// Everything that a step changes, to be stored between steps.
     func write(to writer: inout StateWriter) {
         sampler.history.write(to: &writer)

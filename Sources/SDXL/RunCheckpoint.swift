@@ -7,6 +7,8 @@ struct RunCheckpoint {
     let checkpoint: GenerationCheckpoint
     /// SHA-256 of the latents that the refiner took over, if it has.
     let handoffDigest: [UInt8]?
+    /// Steps that were run before some were left out, if any were.
+    let stepsBeforeCut: Int?
     /// Behind the header.
     private let reader: StateReader
 
@@ -15,11 +17,12 @@ struct RunCheckpoint {
     private static let digestByteCount = 32
 
     static func make(
-        image: Int, step: Int, handoffDigest: [UInt8]?, denoiser: Denoiser
+        image: Int, step: Int, handoffDigest: [UInt8]?, stepsBeforeCut: Int?, denoiser: Denoiser
     ) -> GenerationCheckpoint {
         var writer = StateWriter()
         writer.write(format)
         writer.write(handoffDigest ?? [])
+        writer.write(Int64(stepsBeforeCut ?? 0))
         denoiser.write(to: &writer)
         return GenerationCheckpoint(imageIndex: image, step: step, state: writer.bytes)
     }
@@ -35,6 +38,7 @@ struct RunCheckpoint {
         self.checkpoint = checkpoint
         var reader = StateReader(checkpoint.state)
         var digest: [UInt8] = []
+        var stepsRun = 0
         if checkpoint.step > 0 {
             do throws(DamagedState) {
                 let format = try reader.read(UInt32.self)
@@ -42,11 +46,13 @@ struct RunCheckpoint {
                     throw DamagedState("its form is \(format), and \(Self.format) is read here")
                 }
                 digest = try reader.readBytes(atMost: Self.digestByteCount)
+                stepsRun = try reader.readIndex(in: steps)
             } catch {
                 throw .damagedCheckpoint("\(error)")
             }
         }
         handoffDigest = digest.isEmpty ? nil : digest
+        stepsBeforeCut = stepsRun == 0 ? nil : stepsRun
         self.reader = reader
     }
 

@@ -36,6 +36,10 @@ final class SDXLRun: GenerationRun {
     private var denoiser: Denoiser?
     /// Of the image under way, once the refiner has taken over.
     private var handoffDigest: [UInt8]?
+    /// Steps of the image under way that were run before some were left out.
+    private var stepsBeforeCut: Int?
+    /// The image under way is the last.
+    private var isCutShort = false
 
     /// - Parameters:
     ///   - schedule: the whole one; with `imageInput` the plan may hold only its last steps.
@@ -135,12 +139,34 @@ final class SDXLRun: GenerationRun {
                 return .step(report)
             case .decode(let image):
                 let decoded = try decode(image: image, compute)
-                stage =
-                    image + 1 < plan.seeds.count ? .step(image: image + 1, index: 0) : .finished
+                let isLast = image + 1 == plan.seeds.count || isCutShort
+                stage = isLast ? .finished : .step(image: image + 1, index: 0)
                 return .image(decoded)
             case .finished:
                 preconditionFailure("advance() is not called once nextPhase is nil")
             }
+        }
+    }
+
+    func skip(to target: SkipTarget) -> SkipReport? {
+        switch stage {
+        case .encodeTexts, .encodePicture: return nil
+        case .finished: return SkipReport(step: stepCount)
+        case .decode:
+            isCutShort = true
+            return SkipReport(step: stepCount)
+        case .step(let image, let index):
+            guard index > 0, let denoiser else { return nil }
+            isCutShort = true
+            let goal = target == .decoding ? stepCount : max(index, plan.baseSteps)
+            guard goal > index else { return SkipReport(step: index) }
+            stepsBeforeCut = stepsBeforeCut ?? index
+            denoiser.leap(to: schedule.stepCount - stepCount + goal)
+            stage = goal < stepCount ? .step(image: image, index: goal) : .decode(image: image)
+            guard target == .refiner else { return SkipReport(step: goal) }
+            let digest = denoiser.latents.withUnsafeBytes { SHA256.digest(of: $0) }
+            handoffDigest = digest
+            return SkipReport(step: goal, handoffLatentsSHA256: digest)
         }
     }
 
@@ -158,7 +184,8 @@ final class SDXLRun: GenerationRun {
             return image > 0 ? GenerationCheckpoint(imageIndex: image, step: 0, state: []) : nil
         }
         return RunCheckpoint.make(
-            image: image, step: step, handoffDigest: handoffDigest, denoiser: denoiser)
+            image: image, step: step, handoffDigest: handoffDigest,
+            stepsBeforeCut: stepsBeforeCut, denoiser: denoiser)
     }
 
     /// Where the steps begin: with the first image's noise, or where the earlier run stood.
@@ -170,6 +197,7 @@ final class SDXLRun: GenerationRun {
         try resumption.restore(denoiser)
         self.denoiser = denoiser
         handoffDigest = resumption.handoffDigest
+        stepsBeforeCut = resumption.stepsBeforeCut
         return step < stepCount ? .step(image: image, index: step) : .decode(image: image)
     }
 
@@ -283,6 +311,6 @@ final class SDXLRun: GenerationRun {
         return DecodedImage(
             imageIndex: image, size: plan.size, seed: plan.seeds[image], pixels: pixels,
             latentsSHA256: denoiser.latents.withUnsafeBytes { SHA256.digest(of: $0) },
-            handoffLatentsSHA256: handoffDigest)
+            handoffLatentsSHA256: handoffDigest, stepsBeforeCut: stepsBeforeCut)
     }
 }

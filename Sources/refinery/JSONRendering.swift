@@ -27,6 +27,7 @@ struct JSONRendering: Rendering {
             case .progress(let progress): object(for: event, "progress", object(for: progress))
             case .handedOff(let handedOff): object(for: event, "handedOff", object(for: handedOff))
             case .image: object(for: event, "image", .object([:]))
+            case .ended(let ended): object(for: event, "ended", object(for: ended))
             case .resumed(let resumed): object(for: event, "resumed", object(for: resumed))
             }
         }
@@ -57,6 +58,12 @@ struct JSONRendering: Rendering {
             "etaSeconds": progress.etaSeconds.map { JSONText($0) },
             "imageIndex": JSONText(progress.imageIndex),
             "imageCount": JSONText(progress.imageCount),
+        ])
+    }
+
+    private static func object(for ended: Event.Ended) -> JSONText {
+        .object([
+            "state": JSONText(Wording.name(of: ended.state)), "error": ended.error.map(\.json),
         ])
     }
 

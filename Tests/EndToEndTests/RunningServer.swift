@@ -159,6 +159,7 @@ extension Event {
         case .handedOff: "handedOff"
         case .image(let image): "image \(image.imageIndex)"
         case .resumed: "resumed"
+        case .ended: "ended"
         }
     }
 }

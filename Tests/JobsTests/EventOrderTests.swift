@@ -132,6 +132,7 @@ import Testing
         case .handedOff(let it): "handed off at \(it.handoff.step)"
         case .image(let it):
             "image \(it.imageIndex + 1) of \(it.imageCount)\(it.summary == nil ? "" : ", summary")"
+        case .ended(let it): "ended \(it.state)"
         case .resumed(let it): "resumed at \(it.step) of image \(it.imageIndex + 1)"
         }
     }

@@ -66,6 +66,7 @@ private final class FakeRun: GenerationRun {
     private let job: GenerationJob
     private let plan: GenerationPlan
     private var unit = 0
+    private var isCutShort = false
     /// Where the first unit leads.
     private let firstStep: Int
     /// Whether that is within an image.
@@ -84,6 +85,17 @@ private final class FakeRun: GenerationRun {
         colour = checkpoint?.state.first ?? 0
     }
 
+    func skip(to target: SkipTarget) -> SkipReport? {
+        let (image, step) = (unit - 1).quotientAndRemainder(dividingBy: job.steps + 1)
+        guard unit > 1, step > 0 else { return nil }
+        isCutShort = true
+        let goal = target == .decoding ? job.steps : max(step, plan.baseSteps)
+        unit = 1 + image * (job.steps + 1) + goal
+        return SkipReport(
+            step: goal,
+            handoffLatentsSHA256: target == .refiner && goal > step ? [4, 5, 6] : nil)
+    }
+
     func checkpoint() -> GenerationCheckpoint? {
         guard unit > 1, nextPhase != nil else { return nil }
         let (image, step) = (unit - 1).quotientAndRemainder(dividingBy: job.steps + 1)
@@ -94,6 +106,7 @@ private final class FakeRun: GenerationRun {
     var nextPhase: Phase? {
         if unit >= min(1 + plan.seeds.count * (job.steps + 1), generator.unitMaximum) { return nil }
         if unit == 0 { return .textEncoding }
+        if isCutShort, (unit - 1) % (job.steps + 1) == 0 { return nil }
         let index = (unit - 1) % (job.steps + 1)
         return index == job.steps ? .decoding : index < plan.baseSteps ? .base : .refiner
     }

@@ -35,7 +35,13 @@ final class Recorder: Sendable {
     private let state = Protected(State())
     private let onUpdate: @Sendable (JobUpdate) -> Void
 
-    init(onUpdate: @escaping @Sendable (JobUpdate) -> Void = { _ in }) {
+    private let ordersJobs: Bool
+
+    /// - Parameter ordersJobs: whether all events are one job's.
+    init(
+        ordersJobs: Bool = true, onUpdate: @escaping @Sendable (JobUpdate) -> Void = { _ in }
+    ) {
+        self.ordersJobs = ordersJobs
         self.onUpdate = onUpdate
     }
 
@@ -48,7 +54,9 @@ final class Recorder: Sendable {
                 }
                 if case .event(let event) = update {
                     let last = state.updates.last
-                    if case .event(let before)? = last, event.sequence <= before.sequence {
+                    if case .event(let before)? = last, self.ordersJobs,
+                        event.sequence <= before.sequence
+                    {
                         state.complaints.append(
                             "sequence \(event.sequence) after \(before.sequence)")
                     }
@@ -94,6 +102,24 @@ final class Recorder: Sendable {
             }
             // An optional of an optional: the outer one says that there is a result.
             return .some(result.failure)
+        }
+    }
+
+    func waitForImages(_ count: Int) {
+        wait(for: count) { if case .image = $0 { true } else { false } }
+    }
+
+    /// Of jobs, as those who watch all of them hear it.
+    func waitForEnds(_ count: Int) {
+        wait(for: count) { if case .ended = $0 { true } else { false } }
+    }
+
+    private func wait(for count: Int, _ isWanted: (Event.Content) -> Bool) {
+        state.wait { state in
+            let found = state.updates.count { update in
+                if case .event(let event) = update { isWanted(event.content) } else { false }
+            }
+            return found >= count ? () : nil
         }
     }
 

@@ -42,6 +42,47 @@ struct CheckpointTests {
         try check(job(kind, scheduler: scheduler))
     }
 
+    @Test(arguments: ["Euler a", "DPM++ 2M", "DDIM", "Heun"], [SkipTarget.decoding, .refiner])
+    func `an image that is cut short after any step is finished, also after a break`(
+        scheduler: String, target: SkipTarget
+    ) throws {
+        let job = try job(.refined, scheduler: scheduler)
+        let plan = try generator.plan(job)
+        for step in 1...Self.steps {
+            let run = try generator.makeRun(job, plan: plan)
+            #expect(run.skip(to: target) == nil)
+            for _ in 0...step { _ = try run.advance() }
+            let report = try #require(run.skip(to: target))
+            #expect(report.step == (target == .decoding ? Self.steps : max(step, plan.baseSteps)))
+            #expect(
+                (report.handoffLatentsSHA256 != nil)
+                    == (target == .refiner && step < plan.baseSteps))
+            let checkpoint = try #require(run.checkpoint())
+            let images = try finish(run) { _ in }
+            #expect(images.count == 1)
+            let isCut = report.step > step
+            #expect(images[0].stepsBeforeCut == (isCut ? step : nil))
+            let rest = try generator.makeRun(job, plan: plan, from: checkpoint)
+            #expect(try finish(rest) { _ in } == images, "\(scheduler) after step \(step)")
+        }
+    }
+
+    @Test
+    func `a skip straight to the decoding of all but the last step is near the whole picture`()
+        throws
+    {
+        let job = try job(.base, scheduler: "Euler")
+        let plan = try generator.plan(job)
+        let whole = try finish(generator.makeRun(job, plan: plan)) { _ in }[0]
+        // Along an exact prediction the last step would be this very skip.
+        let run = try generator.makeRun(job, plan: plan)
+        for _ in 0..<Self.steps { _ = try run.advance() }
+        #expect(run.skip(to: .decoding)?.step == Self.steps)
+        let cut = try finish(run) { _ in }[0]
+        let differences = zip(whole.pixels, cut.pixels).map { abs(Int($0) - Int($1)) }
+        #expect(differences.reduce(0, +) / differences.count < 32)
+    }
+
     @Test func `a checkpoint that is cut off or another job's is DATA_LOSS`() throws {
         let job = try job(.refined, scheduler: "DPM++ 2M")
         let checkpoint = try #require(try checkpoints(of: job).last)

@@ -96,7 +96,7 @@ extension SQLiteJobStore {
         let statement = try database.statement(
             """
             SELECT digest, request, plan, sum, created_ms, remaining_ms, attempt, crashes,
-                accepted_sequence, state, summary
+                accepted_sequence, state, summary, cancel
             FROM jobs WHERE id = ?
             """, .text(id))
         defer { statement.reset() }
@@ -114,6 +114,9 @@ extension SQLiteJobStore {
             acceptedSequence: UInt64(clamping: statement.integer(8)))
         job.crashes = Int(statement.integer(7))
         job.isRunning = statement.integer(9) == Int64(JobState.running.rawValue)
+        job.cancelOutcome =
+            statement.isNull(11)
+            ? nil : CancelOutcome(rawValue: Int32(clamping: statement.integer(11)))
         job.summary = try Self.summary(statement.text(10))
         job.checkpoint = try checkpoint(of: job)
         job.handoffs = try handoffs(of: id)

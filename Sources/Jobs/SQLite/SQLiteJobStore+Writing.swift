@@ -25,6 +25,10 @@ extension SQLiteJobStore {
             try database.run(
                 "UPDATE jobs SET state = ?, crashes = 0, remaining_ms = ? WHERE id = ?",
                 SQLValue(JobState.queued), SQLValue(milliseconds: remaining), .text(id))
+        case .cancelRequested(let id, let outcome):
+            try database.run(
+                "UPDATE jobs SET cancel = ? WHERE id = ?", SQLValue(Int64(outcome.rawValue)),
+                .text(id))
         case .restarted(let id, let attempt, let crashes, let plan):
             try restart(id, attempt: attempt, crashes: crashes, plan)
         case .removed(let id):

@@ -15,6 +15,7 @@ enum Schema {
             crashes INTEGER NOT NULL DEFAULT 0,
             accepted_sequence INTEGER NOT NULL,
             state INTEGER NOT NULL,     -- JobState
+            cancel INTEGER,             -- CancelOutcome, once asked for
             summary TEXT NOT NULL,      -- JSON
             error TEXT,                 -- JSON
             ended_ms INTEGER

@@ -60,6 +60,8 @@ public enum JobChange: Equatable, Sendable {
     /// An image is made; its checkpoint is of no more use. With the last one comes the end.
     case image(id: String, StoredImage, summary: Event.Summary, ending: StoredEnding?)
     case ended(id: String, StoredEnding)
+    /// Someone wants it to end, or an early end of it, at its next unit of work.
+    case cancelRequested(id: String, CancelOutcome)
     /// The server stops; the job goes on after its next start.
     case suspended(id: String, remaining: Duration?)
     /// The server has started again, for the `attempt`th time in the job's life. With a plan: it is
@@ -73,6 +75,7 @@ public enum JobChange: Equatable, Sendable {
         case .accepted(let job, _): job.id
         case .started(let id), .checkpoint(let id, _), .handedOff(let id, _),
             .image(let id, _, _, _), .ended(let id, _), .suspended(let id, _),
+            .cancelRequested(let id, _),
             .restarted(let id, _, _, _), .removed(let id):
             id
         }

@@ -20,6 +20,8 @@ public struct StoredJob: Equatable, Sendable {
     public var acceptedSequence: UInt64
     /// A lane had it when the store was last written.
     public var isRunning = false
+    /// What was last asked of CancelJob.
+    public var cancelOutcome: CancelOutcome?
     public var summary = Event.Summary()
     public var checkpoint: StoredCheckpoint?
     /// In the order of the images.

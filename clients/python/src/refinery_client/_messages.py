@@ -190,6 +190,7 @@ def _summary(summary: refinery_pb2.Summary) -> Summary:
         refiner_seconds=summary.refiner_seconds,
         decoding_seconds=summary.decoding_seconds,
         total_seconds=summary.total_seconds,
+        is_cut_short=summary.is_cut_short,
     )
 
 

@@ -62,6 +62,7 @@ class Summary:
     refiner_seconds: float
     decoding_seconds: float
     total_seconds: float
+    is_cut_short: bool
 
 
 @dataclass(frozen=True, kw_only=True)
