@@ -129,7 +129,9 @@ let package = Package(
                 "refinery", "Client", "Generation", "SDXL", "Tensors", "Transport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
-        tests("KillTests", ["refinery", "Client", "Wire", "Generation", "PNGEncoding"]),
+        tests(
+            "KillTests",
+            ["refinery", "Client", "Wire", "Generation", "PNGEncoding", "TestSupport"]),
         tests("TidyTests", []),
     ]
 )

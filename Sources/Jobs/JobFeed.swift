@@ -56,16 +56,17 @@ struct JobFeed {
         return event.sequence
     }
 
-    mutating func release(_ sequence: UInt64) {
+    /// - Parameter isKept: if not, only those who watch now are told.
+    mutating func release(_ sequence: UInt64, isKept: Bool = true) {
         guard let index = held.firstIndex(where: { $0.event.sequence == sequence }) else { return }
+        if !isKept { held[index].image = nil }
         held[index].isReleased = true
         tellReleased()
     }
 
-    /// The end, after which nothing is told.
+    /// The end, after which nothing is told: what is still held back has not come true.
     mutating func end(_ result: Result<Void, GenerationError>, timeMilliseconds time: Int64) {
-        for index in held.indices { held[index].isReleased = true }
-        tellReleased()
+        held = []
         for watcher in watchers { watcher.add(result, ending: sequence + 1, of: jobID, at: time) }
         watchers = []
     }

@@ -94,6 +94,7 @@ extension JobScheduler {
     public func list(_ filter: JobFilter, reply: @escaping Reply<JobPage>) {
         // There may be thousands to sort: not on the caller's thread.
         journal.read { [self] _ in
+            change { $0.expire() }
             let jobs = table.withLock { $0.descriptions }
             reply(Result { () throws(GenerationError) in try JobPage(jobs, filter) })
         }

@@ -136,7 +136,7 @@ public final class JobScheduler: Sendable {
                 pictures: pictures.picture(named:))
             let plan = try generator.plan(job)
             let deadlines = [deadline, job.deadline].compactMap(\.self)
-            return try admit(isOwner: isOwner, observer, pictures: pictures.files(of: job)) {
+            return try admit(isOwner: isOwner, observer, pictures: try pictures.files(of: job)) {
                 ScheduledJob(
                     job, plan: plan, digest: digest, client: client,
                     createdMilliseconds: clock.wallMilliseconds(), attempt: $0,
@@ -245,10 +245,6 @@ public final class JobScheduler: Sendable {
             }
             try body(&table)
         }
-    }
-
-    func interruption(of job: ScheduledJob) -> GenerationError? {
-        table.withLock { _ in job.interruption }
     }
 
     /// The same for two requests that ask for the same under the same name.

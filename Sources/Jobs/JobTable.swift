@@ -182,7 +182,7 @@ struct JobTable {
     private mutating func didStoreImage(
         of job: ScheduledJob, _ sequence: UInt64, isLast: Bool, _ error: JobStoreError?
     ) {
-        job.feed.release(sequence)
+        job.feed.release(sequence, isKept: error == nil)
         ready += job.feed.watchers
         switch (error, isLast) {
         case (nil, true): didEnd(job, .success(()))

@@ -48,11 +48,21 @@ public final class PictureStore: Sendable {
     }
 
     /// The files that a job starts from, as they came.
-    func files(of job: GenerationJob) -> [StoredPicture] {
-        let names = [job.imageInput?.seedImageName, job.imageInput?.maskImageName]
-        return names.compactMap(\.self).compactMap { name in
-            shelf.withLock { $0.file(named: name) }.map { StoredPicture(name: name, file: $0) }
+    ///
+    /// - Throws: UNAVAILABLE when one has given way to others a moment ago.
+    func files(of job: GenerationJob) throws(GenerationError) -> [StoredPicture] {
+        var files: [StoredPicture] = []
+        for name in [job.imageInput?.seedImageName, job.imageInput?.maskImageName] {
+            guard let name else { continue }
+            guard let file = shelf.withLock({ $0.file(named: name) }) else {
+                throw GenerationError(
+                    .unavailable, code: "imageNotFound",
+                    "The picture \(name) has just given way to newer ones. Upload it again, then send "
+                        + "the request again.", fields: ["seedImage"], retryable: true)
+            }
+            files.append(StoredPicture(name: name, file: file))
         }
+        return files
     }
 
     /// Takes a whole file.

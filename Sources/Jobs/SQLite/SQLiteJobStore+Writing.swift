@@ -83,8 +83,15 @@ extension SQLiteJobStore {
         _ image: StoredImage, of id: String
     ) throws(JobStoreError) {
         let facts = image.facts
+        let earlier = try database.statement("SELECT count(*) FROM images WHERE job = ?", .text(id))
+        let count = try earlier.step() ? earlier.integer(0) : 0
+        earlier.reset()
+        // Or a job could end as finished without one that could not be written.
+        guard count == facts.index else {
+            throw JobStoreError(.failed, "image \(facts.index + 1) comes after \(count) images")
+        }
         try database.run(
-            "INSERT OR REPLACE INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", .text(id),
+            "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", .text(id),
             SQLValue(facts.index), SQLValue(facts.sequence), SQLValue(facts.timeMilliseconds),
             SQLValue(facts.size.width), SQLValue(facts.size.height), SQLValue(facts.seed),
             SQLValue(facts.byteCount), SQLValue(facts.sha256), SQLValue(image.png))

@@ -57,7 +57,8 @@ public enum JobChange: Equatable, Sendable {
     /// Takes the place of its earlier checkpoint.
     case checkpoint(id: String, StoredCheckpoint)
     case handedOff(id: String, StoredHandoff)
-    /// An image is made; its checkpoint is of no more use. With the last one comes the end.
+    /// An image is made; its checkpoint is of no more use. With the last one comes the end. Fails where
+    /// the image before it is not there.
     case image(id: String, StoredImage, summary: Event.Summary, ending: StoredEnding?)
     case ended(id: String, StoredEnding)
     /// Someone wants it to end, or an early end of it, at its next unit of work.
