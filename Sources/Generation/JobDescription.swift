@@ -6,9 +6,10 @@ public struct JobDescription: Equatable, Sendable {
     public var place: Int?
     /// What it last did; while it runs.
     public var phase: Phase?
+    /// The image under way; once it has ended, the last that was.
     public var imageIndex: Int
     public var imageCount: Int
-    /// Finished steps of the image under way.
+    /// Finished steps of that image.
     public var step: Int
     public var baseSteps: Int
     public var refinerSteps: Int

@@ -64,6 +64,7 @@ struct StoreTests {
         let ended = try #require(contents.ended.first)
         #expect(ended.description.state == .finished && ended.description.id == "a")
         #expect(ended.byteCount == image.png.count && ended.digest == job.digest)
+        #expect(ended.description.sequence == 11 && ended.description.imageIndex == 0)
         let history = try #require(try store.history(of: "a"))
         job.summary = summary
         job.images = [image.facts]

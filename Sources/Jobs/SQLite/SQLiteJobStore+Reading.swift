@@ -69,7 +69,8 @@ extension SQLiteJobStore {
             """
             SELECT id, digest, plan, created_ms, accepted_sequence, error, ended_ms, attempt,
                 (SELECT coalesce(sum(byte_count), 0) FROM images WHERE job = id),
-                (SELECT count(*) FROM images WHERE job = id)
+                (SELECT count(*) FROM images WHERE job = id),
+                (SELECT max(sequence) FROM images WHERE job = id)
             FROM jobs WHERE ended_ms IS NOT NULL ORDER BY ended_ms, rowid
             """)
         defer { statement.reset() }
@@ -81,10 +82,11 @@ extension SQLiteJobStore {
             var description = JobDescription(
                 id: statement.text(0), state: JobState(ending: error.error), plan: plan,
                 createdMilliseconds: statement.integer(3),
-                sequence: UInt64(clamping: statement.integer(4)))
+                sequence: UInt64(clamping: max(statement.integer(4), statement.integer(10))))
             description.error = error.error
             description.endedMilliseconds = statement.integer(6)
-            description.imageIndex = Int(statement.integer(9))
+            description.imageIndex = max(0, Int(statement.integer(9)) - 1)
+            description.step = error.error == nil ? plan.baseSteps + plan.refinerSteps : 0
             visit(
                 EndedJob(
                     description: description, digest: statement.bytes(1),
