@@ -37,6 +37,8 @@ let package = Package(
             name: "CProtobufC", pkgConfig: "libprotobuf-c",
             providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CLibpng", pkgConfig: "libpng", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(
+            name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
 
         // Our C.
         .target(
@@ -69,7 +71,7 @@ let package = Package(
         module("PNGEncoding", ["Generation", "CLibpng", "CPNGShim"]),
         module("Wire", ["Generation", "CProtobufC", "CRefineryProto"]),
         module("Transport", ["CLibuv", "Locking"]),
-        module("Jobs", ["Generation", "PNGEncoding", "Metrics", "Locking"]),
+        module("Jobs", ["Generation", "PNGEncoding", "Metrics", "Locking", "CSQLite"]),
         module(
             "Server",
             [
@@ -127,6 +129,9 @@ let package = Package(
                 "refinery", "Client", "Generation", "SDXL", "Tensors", "Transport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
+        tests(
+            "KillTests",
+            ["refinery", "Client", "Wire", "Generation", "PNGEncoding", "TestSupport"]),
         tests("TidyTests", []),
     ]
 )

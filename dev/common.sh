@@ -44,4 +44,5 @@ install_packages() {
 }
 
 # What a build needs: compilers find the libraries by pkg-config or in the default folders.
-build_packages=(libuv1-dev libpng-dev libprotobuf-c-dev libopenblas-dev pkg-config)
+build_packages=(libuv1-dev libpng-dev libprotobuf-c-dev libopenblas-dev libsqlite3-dev
+    pkg-config)

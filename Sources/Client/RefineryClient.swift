@@ -52,14 +52,77 @@ public final class RefineryClient: Sendable {
 
     /// Makes pictures. The last event is the `Image` that completes the job.
     ///
-    /// Ending the iteration or cancelling its task cancels the job. Events wait in memory until they
+    /// Ending the iteration or cancelling its task cancels the job, unless the request says detach. Events wait in memory until they
     /// are taken; a job has at most 20 pictures.
     /// - Parameter timeout: after which the server ends the job with DEADLINE_EXCEEDED.
     public func generate(
         _ request: GenerationRequest, timeout: Duration? = nil
     ) -> AsyncThrowingStream<Event, any Error> {
-        replies(to: .generate(request), timeout: timeout) {
+        events(of: .generate(request), timeout: timeout)
+    }
+
+    private func events(
+        of request: CallRequest, timeout: Duration? = nil
+    ) -> AsyncThrowingStream<Event, any Error> {
+        replies(to: request, timeout: timeout) {
             if case .event(let event) = $0 { event } else { nil }
+        }
+    }
+
+    /// Has a job accepted that goes on whatever becomes of this client.
+    ///
+    /// - Returns: the job once it is stored; the one that is there when this request made it before.
+    public func submit(_ request: GenerationRequest) async throws -> JobDescription {
+        try await job(.submit(request))
+    }
+
+    /// What ``generate(_:timeout:)`` tells, of a job that is there: what still counts after a sequence
+    /// number, then what comes. Ending the iteration leaves the job as it is.
+    public func watch(
+        _ jobID: String, after sequence: UInt64 = 0
+    ) -> AsyncThrowingStream<Event, any Error> {
+        events(of: .watch(jobID: jobID, after: sequence))
+    }
+
+    /// All jobs: how they stand, then what comes, without files and without an end.
+    public func watchAll() -> AsyncThrowingStream<Event, any Error> {
+        events(of: .watch(jobID: nil, after: 0))
+    }
+
+    public func job(_ jobID: String) async throws -> JobDescription {
+        try await job(.getJob(jobID))
+    }
+
+    /// One page, the newest jobs first.
+    public func jobs(_ filter: JobFilter = JobFilter()) async throws -> JobPage {
+        try await reply(to: .listJobs(filter)) {
+            if case .jobs(let page) = $0 { page } else { nil }
+        }
+    }
+
+    /// Ends a job, or brings it to an early end with a picture; no-op for one that has ended.
+    @discardableResult
+    public func cancel(
+        _ jobID: String, _ outcome: CancelOutcome = .discard
+    ) async throws -> JobDescription {
+        try await job(.cancelJob(jobID, outcome))
+    }
+
+    /// A finished image's file, in pieces, checked against its SHA-256.
+    public func image(_ index: Int, of jobID: String) async throws -> [UInt8] {
+        var png: [UInt8] = []
+        while true {
+            let part = ImagePart(jobID: jobID, imageIndex: index, offset: png.count)
+            let chunk = try await reply(to: .readImage(part)) {
+                if case .imageChunk(let chunk) = $0 { chunk } else { nil }
+            }
+            png += chunk.data
+            if png.count >= chunk.byteCount || chunk.data.isEmpty {
+                guard SHA256.digest(of: png) == chunk.sha256 else {
+                    throw ClientError.connectionLost("the image did not arrive whole")
+                }
+                return png
+            }
         }
     }
 
@@ -121,6 +184,10 @@ public final class RefineryClient: Sendable {
     /// the client's thread to end. Further calls are refused.
     public func close() {
         loop.stop()
+    }
+
+    private func job(_ request: CallRequest) async throws -> JobDescription {
+        try await reply(to: request) { if case .job(let job) = $0 { job } else { nil } }
     }
 
     /// The one reply of a short call.

@@ -26,6 +26,16 @@ struct MersenneTwister: Equatable, Sendable {
         return bits ^ (bits >> 18)
     }
 
+    func write(to writer: inout StateWriter) {
+        for word in state { writer.write(word) }
+        writer.write(Int64(position))
+    }
+
+    mutating func read(from reader: inout StateReader) throws(DamagedState) {
+        for index in state.indices { state[index] = try reader.read(UInt32.self) }
+        position = try reader.readIndex(in: 0...Self.size)
+    }
+
     private mutating func twist() {
         for i in 0..<Self.size {
             let joined =

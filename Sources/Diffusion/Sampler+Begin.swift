@@ -8,4 +8,13 @@ extension Sampler {
         history.step = step
         reset()
     }
+
+    /// Leaves out the steps up to `step`, as if it had been reset there: the latents are the caller's to
+    /// bring to that level. Past the last step it is done.
+    public mutating func leap(to step: Int) {
+        precondition(isBetweenSteps, "a sampler leaps between whole steps only")
+        precondition((history.step...schedule.stepCount).contains(step), "it leaps forwards")
+        history.step = step
+        reset()
+    }
 }

@@ -41,6 +41,19 @@ public struct TorchGenerator: NoiseSource, Equatable {
         return values
     }
 
+    public func write(to writer: inout StateWriter) {
+        twister.write(to: &writer)
+        writer.write(UInt8(kept == nil ? 0 : 1))
+        writer.write((kept ?? 0).bitPattern)
+    }
+
+    public mutating func read(from reader: inout StateReader) throws(DamagedState) {
+        try twister.read(from: &reader)
+        let isKept = try reader.read(UInt8.self) != 0
+        let value = Double(bitPattern: try reader.read(UInt64.self))
+        kept = isKept ? value : nil
+    }
+
     // MARK: Block path
 
     private mutating func nextUniform() -> Float {

@@ -19,6 +19,8 @@ public struct Event: Equatable, Sendable {
         case progress(Progress)
         case handedOff(HandedOff)
         case image(Image)
+        case resumed(Resumed)
+        case ended(Ended)
     }
 
     public struct Queued: Equatable, Sendable {
@@ -88,6 +90,33 @@ public struct Event: Equatable, Sendable {
         }
     }
 
+    /// The job goes on after a break: the server has started again, or a checkpoint was no good.
+    public struct Resumed: Equatable, Sendable {
+        public var imageIndex: Int
+        /// Finished steps of that image from which it goes on; 0 begins it anew.
+        public var step: Int
+        /// For people.
+        public var reason: String
+
+        public init(imageIndex: Int, step: Int, reason: String) {
+            self.imageIndex = imageIndex
+            self.step = step
+            self.reason = reason
+        }
+    }
+
+    /// The end of one job, for those who watch all of them; who watches one has the end of the stream.
+    public struct Ended: Equatable, Sendable {
+        public var state: JobState
+        /// Nil for a job that is finished.
+        public var error: GenerationError?
+
+        public init(state: JobState, error: GenerationError?) {
+            self.state = state
+            self.error = error
+        }
+    }
+
     public struct Image: Equatable, Sendable {
         public var png: [UInt8]
         public var size: ImageSize
@@ -123,12 +152,13 @@ public struct Event: Equatable, Sendable {
         public var decodingSeconds: Double
         /// From a lane's taking the job up to the last picture, writing the files included.
         public var totalSeconds: Double
+        /// It was cut short by ``CancelOutcome/decodeNow`` or ``CancelOutcome/skipToRefiner``.
+        public var isCutShort: Bool
 
         public init(
             baseSteps: Int = 0, refinerSteps: Int = 0, textEncodingSeconds: Double = 0,
             imageEncodingSeconds: Double = 0, baseSeconds: Double = 0, refinerSeconds: Double = 0,
-            decodingSeconds: Double = 0,
-            totalSeconds: Double = 0
+            decodingSeconds: Double = 0, totalSeconds: Double = 0, isCutShort: Bool = false
         ) {
             self.baseSteps = baseSteps
             self.refinerSteps = refinerSteps
@@ -138,6 +168,7 @@ public struct Event: Equatable, Sendable {
             self.refinerSeconds = refinerSeconds
             self.decodingSeconds = decodingSeconds
             self.totalSeconds = totalSeconds
+            self.isCutShort = isCutShort
         }
     }
 }

@@ -72,6 +72,9 @@ extension GenerationJob {
         guidanceRescale = request.guidanceRescale ?? 0
         eta = request.eta
         handoffHistory = request.handoffHistory.flatMap(HandoffHistory.init) ?? .keep
+        priority = request.priority ?? 0
+        deadline = request.deadlineMilliseconds.map { .milliseconds($0) }
+        isDetached = request.detach ?? false
         try checkHistory()
     }
 

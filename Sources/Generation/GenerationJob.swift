@@ -43,6 +43,12 @@ public struct GenerationJob: Equatable, Sendable {
     public var loras: [LoRA]
     /// Nil: the picture starts from noise alone.
     public var imageInput: ImageInput?
+    /// Among the jobs that wait; higher is sooner.
+    public var priority: Int
+    /// From its acceptance.
+    public var deadline: Duration?
+    /// It goes on when the connection that asked for it is lost.
+    public var isDetached: Bool
 
     /// A picture to start from. It has the job's size.
     public struct ImageInput: Equatable, Sendable {

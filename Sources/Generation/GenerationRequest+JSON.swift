@@ -2,6 +2,16 @@ extension GenerationRequest {
     /// The request that makes one image of a job again: every value that the job resolved is said, the
     /// caller's name for the job is not.
     public init(repeating job: GenerationJob, seed: Int64) {
+        self.init(resolving: job)
+        requestID = nil
+        self.seed = seed
+        numberResults = 1
+        (priority, deadlineMilliseconds, detach) = (nil, nil, nil)
+    }
+
+    /// The request that gives the same job again, its name too: every value that it resolved is said.
+    public init(resolving job: GenerationJob) {
+        requestID = job.requestID
         positivePrompt = job.positivePrompt
         negativePrompt = job.negativePrompt
         positivePrompt2 = job.positivePrompt2
@@ -12,9 +22,9 @@ extension GenerationRequest {
         height = job.size.height
         steps = job.steps
         scheduler = job.scheduler
-        self.seed = seed
+        seed = job.seeds.first
         cfgScale = job.cfgScale
-        numberResults = 1
+        numberResults = job.seeds.count
         originalSize = job.originalSize
         cropTopLeft = job.cropTopLeft
         targetSize = job.targetSize
@@ -31,6 +41,9 @@ extension GenerationRequest {
         maskImage = job.imageInput?.maskImageName
         strength = job.imageInput?.strength
         loras = job.loras.map { LoRA(model: $0.model, weight: $0.weight, applyTo: $0.applyTo) }
+        priority = job.priority == 0 ? nil : job.priority
+        deadlineMilliseconds = job.deadline.map { Int($0 / .milliseconds(1)) }
+        detach = job.isDetached ? true : nil
         guard let asked = job.refiner else { return }
         var refiner = Refiner()
         refiner.model = asked.model
@@ -85,6 +98,8 @@ extension Parameter {
         case .integer(let field, _), .side(let field):
             request[keyPath: field].map { JSONText($0) }
         case .seed(let field, _):
+            request[keyPath: field].map { JSONText($0) }
+        case .flag(let field):
             request[keyPath: field].map { JSONText($0) }
         case .number(let field, _):
             request[keyPath: field].map { JSONText($0) }

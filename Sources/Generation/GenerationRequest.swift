@@ -40,6 +40,12 @@ public struct GenerationRequest: Equatable, Sendable {
     /// How much of the schedule is run on `seedImage`, 0...1.
     public var strength: Double?
     public var loras: [LoRA] = []
+    /// Among the jobs that wait; higher is sooner.
+    public var priority: Int?
+    /// From the job's acceptance.
+    public var deadlineMilliseconds: Int?
+    /// The job goes on when the connection that asked for it is lost.
+    public var detach: Bool?
 
     public init() {}
 

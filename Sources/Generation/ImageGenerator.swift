@@ -12,12 +12,24 @@ public protocol ImageGenerator: Sendable {
     func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan
 
     /// The work itself, to be advanced by one compute lane at a time.
-    func makeRun(_ job: GenerationJob, plan: GenerationPlan) throws(GenerationError)
-        -> any GenerationRun
+    ///
+    /// - Parameter checkpoint: of an earlier run of the same job and plan, to go on from; nil begins at
+    ///   the beginning. Encodings are made again.
+    /// - Throws: also DATA_LOSS for a checkpoint that is damaged, if that is seen at once.
+    func makeRun(
+        _ job: GenerationJob, plan: GenerationPlan, from checkpoint: GenerationCheckpoint?
+    ) throws(GenerationError) -> any GenerationRun
 }
 
 extension ImageGenerator {
     public var defaultModel: String { "" }
+
+    /// The work from its beginning.
+    public func makeRun(
+        _ job: GenerationJob, plan: GenerationPlan
+    ) throws(GenerationError) -> any GenerationRun {
+        try makeRun(job, plan: plan, from: nil)
+    }
 }
 
 /// One job's computation: a value the caller advances, so progress and cancelling need no callbacks.
@@ -27,7 +39,19 @@ public protocol GenerationRun: AnyObject {
     var nextPhase: Phase? { get }
 
     /// Does one unit of work: the text encoding, the image encoding, one whole step, or one decoding.
+    ///
+    /// - Throws: also DATA_LOSS from the first unit that needs a checkpoint which is damaged.
     func advance() throws(GenerationError) -> GenerationUpdate
+
+    /// Leaves out steps of the image under way, and all images after it: to the decoding of what is
+    /// predicted now, or to the refiner's first step, whose noise level is reached along the last
+    /// prediction. Nothing to do where that is past.
+    ///
+    /// - Returns: nil before the image's first step, when nothing is predicted yet: ask again after it.
+    func skip(to target: SkipTarget) -> SkipReport?
+
+    /// Where it stands now; nil while nothing is done that is worth keeping, and when all is done.
+    func checkpoint() -> GenerationCheckpoint?
 }
 
 /// What one call of ``GenerationRun/advance()`` did.
@@ -37,6 +61,22 @@ public enum GenerationUpdate: Sendable {
     case imageEncoded
     case step(StepReport)
     case image(DecodedImage)
+}
+
+public enum SkipTarget: Sendable {
+    case decoding, refiner
+}
+
+public struct SkipReport: Equatable, Sendable {
+    /// Steps of the schedule that the image is past now, run or not.
+    public var step: Int
+    /// When the refiner takes over by this: SHA-256 of its latents.
+    public var handoffLatentsSHA256: [UInt8]?
+
+    public init(step: Int, handoffLatentsSHA256: [UInt8]? = nil) {
+        self.step = step
+        self.handoffLatentsSHA256 = handoffLatentsSHA256
+    }
 }
 
 public struct StepReport: Equatable, Sendable {
@@ -71,10 +111,13 @@ public struct DecodedImage: Equatable, Sendable {
     /// SHA-256 of the latents that were decoded, and of those the refiner took over.
     public var latentsSHA256: [UInt8]
     public var handoffLatentsSHA256: [UInt8]?
+    /// Steps after which some were left out; nil for an image that has them all.
+    public var stepsBeforeCut: Int?
 
     public init(
         imageIndex: Int, size: ImageSize, seed: Int64, pixels: [UInt8],
-        latentsSHA256: [UInt8] = [], handoffLatentsSHA256: [UInt8]? = nil
+        latentsSHA256: [UInt8] = [], handoffLatentsSHA256: [UInt8]? = nil,
+        stepsBeforeCut: Int? = nil
     ) {
         self.imageIndex = imageIndex
         self.size = size
@@ -82,6 +125,7 @@ public struct DecodedImage: Equatable, Sendable {
         self.pixels = pixels
         self.latentsSHA256 = latentsSHA256
         self.handoffLatentsSHA256 = handoffLatentsSHA256
+        self.stepsBeforeCut = stepsBeforeCut
     }
 }
 

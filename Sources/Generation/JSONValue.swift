@@ -2,7 +2,7 @@
 /// an error rather than a lost value, and depth is bounded, so a hostile file cannot exhaust the stack.
 ///
 /// The standard library's companion decoders lose the first two, hence our own.
-enum JSONValue: Equatable {
+enum JSONValue: Equatable, Sendable {
     case null
     case bool(Bool)
     /// Written without fraction and exponent, and within 64 bits.
@@ -14,7 +14,7 @@ enum JSONValue: Equatable {
     /// In the order written.
     case object([Member])
 
-    struct Member: Equatable {
+    struct Member: Equatable, Sendable {
         var key: String
         var value: JSONValue
     }

@@ -20,6 +20,7 @@ extension Parameter {
             try check(request[keyPath: field], range)
         case .seed(let field, let range):
             try check(request[keyPath: field], range)
+        case .flag: break
         case .number(let field, let range):
             guard let number = request[keyPath: field] else { return }
             // A NaN is in no range; so it and the infinities are told like any other value.

@@ -34,6 +34,7 @@ public struct Parameter: Sendable {
         case embeddings(count: Int, weight: ClosedRange<Double>)
         /// One of a few words.
         case choice(Field<String>, [String])
+        case flag(Field<Bool>)
         /// How many, and how much each may weigh.
         case loras(count: Int, weight: ClosedRange<Double>)
     }
@@ -67,6 +68,9 @@ public struct Parameter: Sendable {
     static let promptLength = 2...promptCharacterMaximum
     /// Characters, that is Unicode scalars, of one prompt.
     public static let promptCharacterMaximum = 3000
+
+    /// 30 days, in milliseconds.
+    static let deadlineMaximum = 30 * 86_400_000
 
     /// More embeddings than this in one request are refused.
     public static let embeddingCountMaximum = 8
@@ -217,6 +221,16 @@ public struct Parameter: Sendable {
             "Changes of weights for this job, {model, weight, applyTo}: weight is 1 and applyTo base "
                 + "when absent; base, refiner or both.",
             wireName: "loras"),
+        Parameter(
+            "priority", .integer(\.priority, -10...10), default: "0",
+            "Which of the jobs that wait is next: higher is sooner; each minute of waiting counts 1."
+        ),
+        Parameter(
+            "deadlineMs", .integer(\.deadlineMilliseconds, 1...deadlineMaximum), default: "none",
+            "Milliseconds after which the job, waiting or running, ends with DEADLINE_EXCEEDED."),
+        Parameter(
+            "detach", .flag(\.detach), default: "false",
+            "Whether the job goes on when the connection that asked for it is lost."),
     ]
 }
 

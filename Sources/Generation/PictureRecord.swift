@@ -16,21 +16,7 @@ public struct PictureRecord: Equatable, Sendable {
         .object([
             "format": JSONText(format),
             "request": GenerationRequest(repeating: job, seed: image.seed).json,
-            "plan": .object([
-                "scheduler": JSONText(plan.scheduler),
-                "spacing": JSONText(plan.spacing),
-                "timesteps": .array(plan.timesteps.map { JSONText($0) }),
-                "sigmas": .array(plan.sigmas.map { JSONText($0) }),
-                "baseSteps": JSONText(plan.baseSteps),
-                "refinerSteps": JSONText(plan.refinerSteps),
-                "handoff": plan.handoff.map {
-                    .object([
-                        "step": JSONText($0.step), "percentage": JSONText($0.percentage),
-                        "timestep": JSONText($0.timestep), "sigma": JSONText($0.sigma),
-                    ])
-                },
-                "advice": .array(plan.advice.map { JSONText($0) }),
-            ]),
+            "plan": .object(plan.scheduleMembers),
             "fingerprint": JSONText(plan.fingerprint),
             "handoffLatentsSHA256": image.handoffLatentsSHA256.map { JSONText(hex($0)) },
             "latentsSHA256": JSONText(hex(image.latentsSHA256)),

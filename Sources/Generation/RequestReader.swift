@@ -164,6 +164,11 @@ extension Parameter {
             request[keyPath: field] = Int(try whole(value, path: path))
         case .seed(let field, _):
             request[keyPath: field] = try whole(value, path: path)
+        case .flag(let field):
+            guard case .bool(let flag) = value else {
+                throw RequestReader.wrongType(value, path: path, wanted: "true or false")
+            }
+            request[keyPath: field] = flag
         case .number(let field, _):
             switch value {
             case .integer(let integer): request[keyPath: field] = Double(integer)

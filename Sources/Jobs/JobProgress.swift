@@ -10,22 +10,32 @@ struct JobProgress {
     private let plan: GenerationPlan
     private let costs: WorkCosts
     private var left: WorkEstimate
-    private var summary = Event.Summary()
+    private(set) var summary = Event.Summary()
     private var imageIndex = 0
     /// Finished steps of the current image.
     private var step = 0
     /// Until the job is done, as last told: it never grows.
     private(set) var etaSeconds: Double?
 
-    init(_ job: GenerationJob, _ plan: GenerationPlan, costs: WorkCosts) {
+    /// - Parameter resumption: what an earlier start of the server has done of it.
+    init(
+        _ job: GenerationJob, _ plan: GenerationPlan, costs: WorkCosts,
+        from resumption: JobResumption? = nil
+    ) {
         self.job = job
         self.plan = plan
         self.costs = costs
         left = WorkEstimate(job, plan)
+        guard let resumption else { return }
+        summary = resumption.summary
+        imageIndex = resumption.checkpoint.imageIndex
+        step = resumption.checkpoint.step
+        left.finish(images: imageIndex, steps: step, of: plan)
     }
 
     /// Every image is made.
-    var isComplete: Bool { imageIndex == plan.seeds.count }
+    private var isComplete: Bool { imageIndex == plan.seeds.count || isCutShort }
+    private var isCutShort = false
 
     func work(_ phase: Phase) -> Work { left.work(phase) }
 
@@ -93,19 +103,34 @@ struct JobProgress {
         ]
     }
 
+    /// Steps of the image under way, and the images after it, are left out.
+    /// - Returns: the handoff, if the refiner takes over by this.
+    mutating func skip(_ report: SkipReport) -> [Event.Content] {
+        isCutShort = true
+        summary.isCutShort = true
+        let stepsLeft = plan.baseSteps + plan.refinerSteps - report.step
+        left.cut(stepsLeft: stepsLeft, of: plan)
+        step = report.step
+        guard let digest = report.handoffLatentsSHA256, let handoff = plan.handoff else {
+            return []
+        }
+        return [
+            .handedOff(
+                Event.HandedOff(imageIndex: imageIndex, handoff: handoff, latentsSHA256: digest))
+        ]
+    }
+
     /// The picture itself; with the summary when it is the last.
     mutating func image(
         _ image: DecodedImage, png: [UInt8], elapsed: Double
-    ) -> Event.Content {
+    ) -> Event.Image {
         let index = imageIndex
         imageIndex += 1
         step = 0
         summary.totalSeconds = elapsed
-        return .image(
-            Event.Image(
-                png: png, size: image.size, seed: image.seed, sha256: SHA256.digest(of: png),
-                imageIndex: index, imageCount: plan.seeds.count,
-                summary: isComplete ? summary : nil))
+        return Event.Image(
+            png: png, size: image.size, seed: image.seed, sha256: SHA256.digest(of: png),
+            imageIndex: index, imageCount: plan.seeds.count, summary: isComplete ? summary : nil)
     }
 
     private mutating func progress(

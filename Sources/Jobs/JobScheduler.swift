@@ -1,22 +1,32 @@
 public import Generation
 public import Metrics
 
-/// Takes requests, queues them, and has its lanes make the pictures.
+/// Takes requests, keeps them in a store, queues them, and has its lanes make the pictures.
 ///
-/// A lane is a thread that takes the first job of the queue and advances it by one unit of work (the
-/// text encoding, a step, a decoding) at a time; before each it looks whether the job is cancelled or
-/// late. Any thread may call, the event loop too: nothing here computes or waits, but ``stop(drain:)``.
+/// A lane is a thread that advances a job by one unit of work (the text encoding, a step, a decoding) at
+/// a time; before each it looks whether the job is cancelled or late. The store has a thread of its own,
+/// the journal's. Any thread may call, the event loop too: nothing here computes or waits, but making
+/// the scheduler and ``stop(drain:)``.
 ///
-/// An observer is told of its job's ``JobUpdate``s in order and never by two threads at a time: the plan
-/// and first place by the thread that submits, before `submit` returns; the rest by whatever thread
-/// brought it about, as a rule a lane. It must be quick, must not call ``stop(drain:)``, and may
-/// cancel.
+/// A job is accepted when the store has it, and an end or a picture is told when the store has that: what
+/// a watcher has been told outlives the process, if the store does. Jobs that an earlier process left
+/// unfinished are gone on with.
+///
+/// An observer is told ``JobUpdate``s in order and never by two threads at a time, by whatever thread
+/// brought them about, as a rule a lane or the journal. It must be quick, must not call
+/// ``stop(drain:)``, and may cancel.
 public final class JobScheduler: Sendable {
     public struct Configuration: Sendable {
         public var laneCount: Int
         /// Jobs that may wait; one more is refused with RESOURCE_EXHAUSTED.
         public var queueLimit: Int
         public var limits: GenerationLimits
+        public var retention = Retention()
+        /// Work of at most this long, or one step, is done again after the end of the process.
+        public var checkpointInterval = Duration.seconds(1)
+        /// A job that runs while the process ends, so often in a row and without a checkpoint in
+        /// between, is given up at the next start.
+        public var crashMaximum = 5
         public var laneStackByteCount: Int
 
         public init(
@@ -34,27 +44,41 @@ public final class JobScheduler: Sendable {
     public let metrics: ServerMetrics
     /// The pictures that requests may name.
     public let pictures: PictureStore
+    /// Sentences for the log: what was found in the store, and what became of it.
+    public let notices: [String]
+    /// Whether jobs outlive the process.
+    public let isDurable: Bool
     let generator: any ImageGenerator
     let clock: JobClock
-    private let table: Protected<JobTable>
+    let journal: JobJournal
+    let table: Protected<JobTable>
     /// Nil once they have been joined.
     private let lanes: Protected<[LaneThread]?>
 
-    /// Starts the lanes; they, and this, live until ``stop(drain:)``.
+    /// Reads the store and starts the lanes; they, and this, live until ``stop(drain:)``.
+    ///
+    /// - Parameter store: from now on this scheduler's alone.
+    /// - Throws: when the store cannot be read at all.
     public init(
-        generator: any ImageGenerator, configuration: Configuration = Configuration(),
-        metrics: ServerMetrics = ServerMetrics(), clock: JobClock = .system
-    ) {
+        generator: any ImageGenerator, store: any JobStore,
+        configuration: Configuration = Configuration(), metrics: ServerMetrics = ServerMetrics(),
+        clock: JobClock = .system
+    ) throws(JobStoreError) {
         precondition(configuration.laneCount > 0 && configuration.queueLimit > 0)
         self.generator = generator
         self.configuration = configuration
         self.metrics = metrics
-        pictures = PictureStore(limits: .init(generation: configuration.limits))
         self.clock = clock
-        table = Protected(
-            JobTable(
-                queueLimit: configuration.queueLimit, laneCount: configuration.laneCount,
-                metrics: metrics, clock: clock))
+        isDurable = store.isDurable
+        pictures = PictureStore(limits: .init(generation: configuration.limits))
+        var table = JobTable(
+            configuration: configuration, isDurable: store.isDurable, metrics: metrics,
+            clock: clock)
+        var recovery = JobRecovery(
+            generator: generator, pictures: pictures, configuration: configuration, clock: clock)
+        notices = try recovery.recover(store, into: &table)
+        self.table = Protected(table)
+        journal = JobJournal(store)
         lanes = Protected([])
         lanes.withLock { lanes in
             lanes = (0..<configuration.laneCount).map { index in
@@ -65,48 +89,101 @@ public final class JobScheduler: Sendable {
         }
     }
 
-    /// Checks, plans and queues a job.
+    /// Keeps jobs in memory: they end with the process.
+    public convenience init(
+        generator: any ImageGenerator, configuration: Configuration = Configuration(),
+        metrics: ServerMetrics = ServerMetrics(), clock: JobClock = .system
+    ) throws(JobStoreError) {
+        try self.init(
+            generator: generator, store: SQLiteJobStore(), configuration: configuration,
+            metrics: metrics, clock: clock)
+    }
+
+    /// Checks, plans, stores and queues a job; or finds that it is already there.
+    ///
+    /// A request id names one job: the same request under it again attaches to the job, live or
+    /// finished, and its observer is told all that still counts. An id whose job failed or was cancelled
+    /// is free again.
     ///
     /// - Parameters:
-    ///   - deadline: from now; the job ends with DEADLINE_EXCEEDED when it is not done by then.
-    ///   - observer: see ``JobScheduler``; never called when this throws.
+    ///   - client: whose turns in the queue it takes; 0 for nobody's in particular.
+    ///   - deadline: from now, in addition to the request's own; the job ends with DEADLINE_EXCEEDED when
+    ///     it is not done by then.
+    ///   - isOwner: ``leave(_:)`` cancels the job, unless there are other owners, or someone has
+    ///     submitted it without being one.
+    ///   - observer: see ``JobScheduler``; never called when this throws. A job that cannot be stored
+    ///     ends with RESOURCE_EXHAUSTED or UNAVAILABLE before anything else is told.
     /// - Throws: what ``GenerationJob/init(_:models:limits:)`` and the generator's plan throw;
-    ///   ALREADY_EXISTS while a job of the same request id is in progress; RESOURCE_EXHAUSTED when the
-    ///   queue is full; DEADLINE_EXCEEDED when there is no time at all; UNAVAILABLE when stopping.
+    ///   ALREADY_EXISTS for the id of another request's job; RESOURCE_EXHAUSTED when the queue is full;
+    ///   DEADLINE_EXCEEDED when there is no time at all; UNAVAILABLE when stopping.
     @discardableResult
     public func submit(
-        _ request: GenerationRequest, deadline: Duration? = nil,
-        observer: @escaping @Sendable (JobUpdate) -> Void
+        _ request: GenerationRequest, client: UInt64 = 0, deadline: Duration? = nil,
+        isOwner: Bool = false, observer: @escaping @Sendable (JobUpdate) -> Void
     ) throws(GenerationError) -> JobHandle {
         do throws(GenerationError) {
             if let deadline, deadline <= .zero { throw .deadlineExceeded }
+            let digest = Self.digest(of: request)
+            if let id = request.requestID,
+                let handle = try attach(id, digest, isOwner: isOwner, observer)
+            {
+                return handle
+            }
             var limits = configuration.limits
             if limits.defaultModel.isEmpty { limits.defaultModel = generator.defaultModel }
             let job = try GenerationJob(
                 request, models: generator.models, limits: limits,
                 pictures: pictures.picture(named:))
-            let scheduled = ScheduledJob(
-                job, plan: try generator.plan(job), deadline: deadline.map { clock.now() + $0 },
-                observer: observer)
-            try change { table throws(GenerationError) in try table.admit(scheduled) }
-            return JobHandle(job: scheduled)
+            let plan = try generator.plan(job)
+            let deadlines = [deadline, job.deadline].compactMap(\.self)
+            return try admit(isOwner: isOwner, observer, pictures: try pictures.files(of: job)) {
+                ScheduledJob(
+                    job, plan: plan, digest: digest, client: client,
+                    createdMilliseconds: clock.wallMilliseconds(), attempt: $0,
+                    deadline: deadlines.min().map { clock.now() + $0 }, queuedAt: clock.now())
+            }
         } catch {
             metrics.jobRefused()
             throw error
         }
     }
 
+    /// - Parameter make: the job, given which attempt under its id it is.
+    private func admit(
+        isOwner: Bool, _ observer: @escaping JobWatcher.Observer, pictures: [StoredPicture],
+        _ make: (_ attempt: Int) -> ScheduledJob
+    ) throws(GenerationError) -> JobHandle {
+        var job = make(0)
+        let watcher = JobWatcher(jobID: job.id, observer: observer)
+        try change { table throws(GenerationError) in
+            // Another thread may have been faster.
+            if let other = try table.known(job.id, job.digest) {
+                job = other
+                table.own(job, isOwner)
+                table.watch(job, watcher, after: 0)
+                return
+            }
+            if let ended = table.ended[job.id] { job = make(ended.attempt + 1) }
+            job.ownerCount = isOwner ? 1 : nil
+            table.watch(job, watcher, after: 0)
+            try table.admit(job, pictures: pictures)
+        }
+        return JobHandle(watcher: watcher, job: job, isOwner: isOwner)
+    }
+
     /// Ends a queued job at once and a running one before its next unit of work, with CANCELLED; does
     /// nothing to one that has ended.
     public func cancel(_ handle: JobHandle) {
-        change { $0.interrupt(handle.job, .jobCancelled) }
+        guard let job = handle.job else { return }
+        change { $0.interrupt(job, .jobCancelled) }
     }
 
-    /// Takes no more jobs, and returns when the lanes have ended.
+    /// Takes no more jobs, and returns when lanes and journal have ended.
     ///
     /// - Parameter drain: whether the accepted jobs are finished first. If not, they end with
-    ///   UNAVAILABLE: the queued ones at once, the running ones before their next unit of work. A
-    ///   second call, without draining, cuts short a first one with.
+    ///   UNAVAILABLE, the queued ones at once, the running ones before their next unit of work; in a
+    ///   store that lasts they stay, to be gone on with. A second call, without draining, cuts short a
+    ///   first one with.
     public func stop(drain: Bool) {
         change { $0.stop(drain: drain) }
         let mine: [LaneThread] = lanes.withLock { lanes in
@@ -116,51 +193,62 @@ public final class JobScheduler: Sendable {
         }
         if !mine.isEmpty {
             for lane in mine { lane.join() }
+            journal.close()
             lanes.withLock { $0 = nil }
             lanes.notify()
         }
         lanes.wait { $0 == nil ? () : nil }
     }
 
-    /// The next job for a lane; nil when it is to end.
-    func nextJob() -> ScheduledJob? {
+    /// The next job for a lane to advance by one unit; nil when the lane is to end.
+    func nextSlice() -> ScheduledJob? {
         enum Order {
             case run(ScheduledJob)
+            case tell
             case end
         }
-        let (order, ready): (Order, [ScheduledJob]) = table.wait { table in
-            if let job = table.startNext() { return (.run(job), table.takeReady()) }
-            return table.isStopping ? (.end, table.takeReady()) : nil
-        }
-        for job in ready { deliver(job) }
-        switch order {
-        case .run(let job): return job
-        case .end: return nil
+        while true {
+            let order: Order = table.wait { table in
+                if let job = table.nextSlice() { return .run(job) }
+                if table.lanesMayEnd { return .end }
+                return table.hasNews ? .tell : nil
+            }
+            // What came of looking.
+            change { _ in }
+            switch order {
+            case .run(let job): return job
+            case .tell: continue
+            case .end: return nil
+            }
         }
     }
 
-    /// Changes the table, lets the lanes look, and tells the observers what came of it.
+    /// Changes the table, lets the lanes look, gives the journal what is to be written, and tells the
+    /// observers what came of it.
     func change<Failure: Error>(
         _ body: (inout JobTable) throws(Failure) -> Void
     ) throws(Failure) {
-        var ready: [ScheduledJob] = []
+        var ready: [JobWatcher] = []
         defer {
             table.notify()
-            for job in ready { deliver(job) }
+            for watcher in ready { deliver(to: watcher) }
         }
         try table.withLock { table throws(Failure) in
-            defer { ready = table.takeReady() }
+            defer {
+                // Under the lock: the store gets changes in the order in which they happened.
+                for write in table.takeWrites() {
+                    journal.write(write.change) { error in
+                        self.change { $0.didWrite(write.effect, error) }
+                    }
+                }
+                ready = table.takeReady()
+            }
             try body(&table)
         }
     }
 
-    func interruption(of job: ScheduledJob) -> GenerationError? {
-        table.withLock { _ in job.interruption }
-    }
-
-    private func deliver(_ job: ScheduledJob) {
-        while let (observer, update) = table.withLock({ _ in job.takeUpdate() }) {
-            observer(update)
-        }
+    /// The same for two requests that ask for the same under the same name.
+    static func digest(of request: GenerationRequest) -> [UInt8] {
+        SHA256.digest(of: Array(request.json.text.utf8))
     }
 }

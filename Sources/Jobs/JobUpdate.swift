@@ -8,8 +8,13 @@ public enum JobUpdate: Sendable {
     case ended(Result<Void, GenerationError>)
 }
 
-/// An accepted job, for ``JobScheduler/cancel(_:)``.
+/// Someone's hold on a job, or on all of them.
 public struct JobHandle: Sendable {
-    public var jobID: String { job.job.requestID }
-    let job: ScheduledJob
+    /// Empty for one on all jobs.
+    public var jobID: String { watcher.jobID ?? "" }
+    let watcher: JobWatcher
+    /// Nil for one that had ended before, and for all jobs.
+    let job: ScheduledJob?
+    /// The job is cancelled when all calls that own it have let go.
+    var isOwner = false
 }

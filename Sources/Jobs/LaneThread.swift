@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// A thread of its own for a compute lane, with a stack of known size and a name that tools show.
+/// A thread of its own, for a compute lane or the journal, with a stack of known size and a name that
+/// tools show.
 struct LaneThread: @unchecked Sendable {
     private let thread: pthread_t
 

@@ -5,6 +5,8 @@ internal import PNGEncoding
 struct PictureShelf {
     private struct Entry {
         var picture: Picture
+        /// As it came, for the store of jobs.
+        var file: [UInt8]
         var lastUse: UInt64
     }
 
@@ -24,7 +26,7 @@ struct PictureShelf {
     private var pictures: [String: Entry] = [:]
     private var unfinished: [String: Unfinished] = [:]
     private var decodingCount = 0
-    /// Of all pixels and unfinished files.
+    /// Of all pixels and files.
     private(set) var byteCount = 0
     private var uses: UInt64 = 0
 
@@ -42,10 +44,12 @@ struct PictureShelf {
         return picture
     }
 
-    mutating func insert(_ picture: Picture, name: String) {
+    func file(named name: String) -> [UInt8]? { pictures[name]?.file }
+
+    mutating func insert(_ picture: Picture, file: [UInt8], name: String) {
         remove(picture: name)
-        pictures[name] = Entry(picture: picture, lastUse: nextUse())
-        byteCount += picture.pixels.count
+        pictures[name] = Entry(picture: picture, file: file, lastUse: nextUse())
+        byteCount += picture.pixels.count + file.count
         makeRoom(keeping: name)
     }
 
@@ -135,7 +139,7 @@ struct PictureShelf {
 
     private mutating func remove(picture name: String) {
         guard let entry = pictures.removeValue(forKey: name) else { return }
-        byteCount -= entry.picture.pixels.count
+        byteCount -= entry.picture.pixels.count + entry.file.count
     }
 
     private mutating func remove(unfinished name: String) {

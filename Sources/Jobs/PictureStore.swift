@@ -12,7 +12,7 @@ public final class PictureStore: Sendable {
     public struct Limits: Sendable {
         /// The largest PNG file, in bytes.
         public var fileByteMaximum = 16 << 20
-        /// Pixels and unfinished files together, in bytes; the pictures used least recently, then the
+        /// Pixels and files together, in bytes; the pictures used least recently, then the
         /// unfinished files touched least recently, give way.
         public var byteMaximum = 256 << 20
         public var pictureMaximum = 256
@@ -47,6 +47,24 @@ public final class PictureStore: Sendable {
         shelf.withLock { $0.picture(named: name) }
     }
 
+    /// The files that a job starts from, as they came.
+    ///
+    /// - Throws: UNAVAILABLE when one has given way to others a moment ago.
+    func files(of job: GenerationJob) throws(GenerationError) -> [StoredPicture] {
+        var files: [StoredPicture] = []
+        for name in [job.imageInput?.seedImageName, job.imageInput?.maskImageName] {
+            guard let name else { continue }
+            guard let file = shelf.withLock({ $0.file(named: name) }) else {
+                throw GenerationError(
+                    .unavailable, code: "imageNotFound",
+                    "The picture \(name) has just given way to newer ones. Upload it again, then send "
+                        + "the request again.", fields: ["seedImage"], retryable: true)
+            }
+            files.append(StoredPicture(name: name, file: file))
+        }
+        return files
+    }
+
     /// Takes a whole file.
     ///
     /// - Returns: its name.
@@ -54,7 +72,7 @@ public final class PictureStore: Sendable {
     public func add(_ file: [UInt8]) throws(GenerationError) -> String {
         let name = Self.name(ofDigest: SHA256.digest(of: file))
         let picture = try decode(file)
-        shelf.withLock { $0.insert(picture, name: name) }
+        shelf.withLock { $0.insert(picture, file: file, name: name) }
         return name
     }
 
@@ -99,7 +117,7 @@ public final class PictureStore: Sendable {
         return shelf.withLock { shelf in
             shelf.endDecoding()
             return result.map { picture in
-                shelf.insert(picture, name: name)
+                shelf.insert(picture, file: file, name: name)
                 return PictureReceipt(name: name, received: file.count, size: picture.size)
             }
         }

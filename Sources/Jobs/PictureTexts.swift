@@ -13,7 +13,12 @@ enum PictureTexts {
             if let text { texts.append(PNGText(keyword: keyword, text: text)) }
         }
         add("parameters", parameters(job, plan, seed: seed))
-        add(PictureRecord.keyword, PictureRecord.json(job, plan, image).text)
+        // One that was cut short cannot be made again by asking for the same.
+        if let steps = image.stepsBeforeCut {
+            add("Cut short", "after step \(steps) of \(plan.baseSteps + plan.refinerSteps)")
+        } else {
+            add(PictureRecord.keyword, PictureRecord.json(job, plan, image).text)
+        }
         add("Software", "Refinery")
         add("Prompt", job.positivePrompt)
         add("Negative prompt", job.negativePrompt)

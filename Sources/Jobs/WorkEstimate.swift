@@ -58,6 +58,21 @@ struct WorkEstimate {
         }
     }
 
+    /// Only so many steps of one image are left, and its decoding.
+    mutating func cut(stepsLeft: Int, of plan: GenerationPlan) {
+        refinerSteps = min(stepsLeft, plan.refinerSteps)
+        baseSteps = stepsLeft - refinerSteps
+        decodings = 1
+    }
+
+    /// Whole images, and steps of the next one, are done.
+    mutating func finish(images: Int, steps: Int, of plan: GenerationPlan) {
+        let baseDone = min(steps, plan.baseSteps)
+        baseSteps -= images * plan.baseSteps + baseDone
+        refinerSteps -= images * plan.refinerSteps + steps - baseDone
+        decodings -= images
+    }
+
     /// Seconds of what is left; nil until either kind of step has been measured with this model and
     /// size. What has not been measured is put in proportion to what has.
     func seconds(costs: WorkCosts) -> Double? {

@@ -79,6 +79,40 @@ final class Denoiser {
         sampler.reset()
     }
 
+    /// Leaves out the steps up to `step`: the latents go there along the last prediction. Past the last
+    /// step they are the picture as it is predicted now.
+    ///
+    /// - Precondition: a step has been run.
+    func leap(to step: Int) {
+        let schedule = sampler.schedule
+        let here = schedule.mixture(at: schedule.sigmas[sampler.step])
+        let there = schedule.mixture(at: schedule.sigmas[step])
+        sampler.leap(to: step)
+        for index in latents.indices {
+            let picture = (latents[index] - here.noise * prediction[index]) / here.picture
+            latents[index] = there.picture * picture + there.noise * prediction[index]
+        }
+        if let kept { paste(kept) }
+    }
+
+    /// Everything that a step changes, to be stored between steps.
+    func write(to writer: inout StateWriter) {
+        sampler.history.write(to: &writer)
+        writer.write(latents)
+        writer.write(prediction)
+        noise.write(to: &writer)
+    }
+
+    /// Goes on from there; to be asked of a denoiser made alike.
+    ///
+    /// - Throws: when it is another denoiser's state, or none; this one is of no use then.
+    func read(from reader: inout StateReader) throws(DamagedState) {
+        try sampler.history.read(from: &reader, stepCount: sampler.schedule.stepCount)
+        latents = try reader.readFloats(count: latents.count)
+        prediction = try reader.readFloats(count: prediction.count)
+        try noise.read(from: &reader)
+    }
+
     /// Runs one whole step with `unet`.
     func step(
         _ unet: UNet, _ prompt: PromptEncoding, _ compute: Compute, trace: TraceRecorder?,

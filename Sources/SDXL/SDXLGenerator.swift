@@ -108,7 +108,7 @@ public final class SDXLGenerator: ImageGenerator {
     }
 
     public func makeRun(
-        _ job: GenerationJob, plan: GenerationPlan
+        _ job: GenerationJob, plan: GenerationPlan, from checkpoint: GenerationCheckpoint?
     ) throws(GenerationError) -> any GenerationRun {
         let (scheduler, schedule) = try resolveSchedule(job)
         let loras = current.withLock { $0.loras }
@@ -134,7 +134,7 @@ public final class SDXLGenerator: ImageGenerator {
                     + "again.", retryable: true)
         }
         let seeds = job.seeds
-        return SDXLRun(
+        return try SDXLRun(
             plan: plan,
             base: first.isRefiner ? nil : (first, ExpertPrompt(base: job).with(learned)),
             refiner: second.map {
@@ -142,7 +142,7 @@ public final class SDXLGenerator: ImageGenerator {
             },
             imageInput: job.imageInput, algorithm: scheduler.algorithm, schedule: schedule,
             eta: job.eta, resetsHistoryAtHandoff: job.handoffHistory == .reset,
-            noise: { TorchGenerator(seed: seeds[$0]) }, pool: pool, trace: trace,
+            noise: { TorchGenerator(seed: seeds[$0]) }, from: checkpoint, pool: pool, trace: trace,
             filesChanged: { [self] in
                 // What is wrong with the directory as a whole is for those who watch it.
                 _ = try? refresh()

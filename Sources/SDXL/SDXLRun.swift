@@ -24,6 +24,7 @@ final class SDXLRun: GenerationRun {
     private let eta: Double?
     private let resetsHistoryAtHandoff: Bool
     private let noise: (_ image: Int) -> any NoiseSource
+    private let resumption: RunCheckpoint?
     private let pool: ComputePool
     private let trace: TraceRecorder?
     private let filesChanged: () -> Void
@@ -35,6 +36,10 @@ final class SDXLRun: GenerationRun {
     private var denoiser: Denoiser?
     /// Of the image under way, once the refiner has taken over.
     private var handoffDigest: [UInt8]?
+    /// Steps of the image under way that were run before some were left out.
+    private var stepsBeforeCut: Int?
+    /// The image under way is the last.
+    private var isCutShort = false
 
     /// - Parameters:
     ///   - schedule: the whole one; with `imageInput` the plan may hold only its last steps.
@@ -42,14 +47,16 @@ final class SDXLRun: GenerationRun {
     ///   - resetsHistoryAtHandoff: whether a multistep sampler forgets the base's predictions, as two
     ///     diffusers pipelines do, or goes on with them.
     ///   - noise: each image's own stream, in torch's order of draws.
+    ///   - checkpoint: of an earlier run, to go on from.
     ///   - filesChanged: called when a model file is found to be another than was opened.
     init(
         plan: GenerationPlan, base: (Expert, ExpertPrompt)?, refiner: (Expert, ExpertPrompt)?,
         imageInput: GenerationJob.ImageInput? = nil, algorithm: SamplerAlgorithm,
         schedule: Schedule, eta: Double? = nil, resetsHistoryAtHandoff: Bool = false,
-        noise: @escaping (_ image: Int) -> any NoiseSource, pool: ComputePool,
+        noise: @escaping (_ image: Int) -> any NoiseSource,
+        from checkpoint: GenerationCheckpoint? = nil, pool: ComputePool,
         trace: TraceRecorder?, filesChanged: @escaping () -> Void = {}
-    ) {
+    ) throws(GenerationError) {
         precondition(base != nil || refiner != nil, "a run has an expert")
         self.plan = plan
         self.base = base
@@ -60,6 +67,9 @@ final class SDXLRun: GenerationRun {
         self.eta = eta
         self.resetsHistoryAtHandoff = resetsHistoryAtHandoff
         self.noise = noise
+        resumption = try checkpoint.map { checkpoint throws(GenerationError) in
+            try RunCheckpoint(checkpoint, plan)
+        }
         self.pool = pool
         self.trace = trace
         self.filesChanged = filesChanged
@@ -111,11 +121,15 @@ final class SDXLRun: GenerationRun {
             switch stage {
             case .encodeTexts:
                 encodeTexts(compute)
-                stage = imageInput.map { .encodePicture($0) } ?? .step(image: 0, index: 0)
+                if let imageInput {
+                    stage = .encodePicture(imageInput)
+                } else {
+                    stage = try firstStep()
+                }
                 return .textEncoded
             case .encodePicture(let input):
                 pictureEncoding = try encodePicture(input, compute)
-                stage = .step(image: 0, index: 0)
+                stage = try firstStep()
                 return .imageEncoded
             case .step(let image, let index):
                 let report = try step(image: image, index: index, compute)
@@ -125,13 +139,74 @@ final class SDXLRun: GenerationRun {
                 return .step(report)
             case .decode(let image):
                 let decoded = try decode(image: image, compute)
-                stage =
-                    image + 1 < plan.seeds.count ? .step(image: image + 1, index: 0) : .finished
+                let isLast = image + 1 == plan.seeds.count || isCutShort
+                stage = isLast ? .finished : .step(image: image + 1, index: 0)
                 return .image(decoded)
             case .finished:
                 preconditionFailure("advance() is not called once nextPhase is nil")
             }
         }
+    }
+
+    func skip(to target: SkipTarget) -> SkipReport? {
+        switch stage {
+        case .encodeTexts, .encodePicture: return nil
+        case .finished: return SkipReport(step: stepCount)
+        case .decode:
+            isCutShort = true
+            return SkipReport(step: stepCount)
+        case .step(let image, let index):
+            guard index > 0, let denoiser else { return nil }
+            isCutShort = true
+            let goal = target == .decoding ? stepCount : max(index, plan.baseSteps)
+            guard goal > index else { return SkipReport(step: index) }
+            stepsBeforeCut = stepsBeforeCut ?? index
+            denoiser.leap(to: schedule.stepCount - stepCount + goal)
+            stage = goal < stepCount ? .step(image: image, index: goal) : .decode(image: image)
+            guard target == .refiner else { return SkipReport(step: goal) }
+            let digest = denoiser.latents.withUnsafeBytes { SHA256.digest(of: $0) }
+            handoffDigest = digest
+            return SkipReport(step: goal, handoffLatentsSHA256: digest)
+        }
+    }
+
+    func checkpoint() -> GenerationCheckpoint? {
+        switch stage {
+        case .encodeTexts, .encodePicture: resumption?.checkpoint
+        case .step(let image, let index): checkpoint(image: image, step: index)
+        case .decode(let image): checkpoint(image: image, step: stepCount)
+        case .finished: nil
+        }
+    }
+
+    private func checkpoint(image: Int, step: Int) -> GenerationCheckpoint? {
+        guard step > 0, let denoiser else {
+            return image > 0 ? GenerationCheckpoint(imageIndex: image, step: 0, state: []) : nil
+        }
+        return RunCheckpoint.make(
+            image: image, step: step, handoffDigest: handoffDigest,
+            stepsBeforeCut: stepsBeforeCut, denoiser: denoiser)
+    }
+
+    /// Where the steps begin: with the first image's noise, or where the earlier run stood.
+    private func firstStep() throws(GenerationError) -> Stage {
+        guard let resumption else { return .step(image: 0, index: 0) }
+        let (image, step) = (resumption.checkpoint.imageIndex, resumption.checkpoint.step)
+        guard step > 0 else { return .step(image: image, index: 0) }
+        let denoiser = makeDenoiser(image: image)
+        try resumption.restore(denoiser)
+        self.denoiser = denoiser
+        handoffDigest = resumption.handoffDigest
+        stepsBeforeCut = resumption.stepsBeforeCut
+        return step < stepCount ? .step(image: image, index: step) : .decode(image: image)
+    }
+
+    private func makeDenoiser(image: Int) -> Denoiser {
+        Denoiser(
+            algorithm: algorithm, schedule: schedule, eta: eta,
+            firstStep: schedule.stepCount - stepCount, picture: pictureEncoding,
+            noise: noise(image), height: plan.size.height / 8, width: plan.size.width / 8,
+            trace: trace)
     }
 
     private func encodeTexts(_ compute: Compute) {
@@ -172,13 +247,11 @@ final class SDXLRun: GenerationRun {
         }
         if index == 0 {
             trace?.beginImage()
-            denoiser = Denoiser(
-                algorithm: algorithm, schedule: schedule, eta: eta,
-                firstStep: schedule.stepCount - stepCount, picture: pictureEncoding,
-                noise: noise(image), height: plan.size.height / 8, width: plan.size.width / 8,
-                trace: trace)
+            denoiser = makeDenoiser(image: image)
         }
-        guard let denoiser else { preconditionFailure("steps follow in order") }
+        guard let denoiser else {
+            preconditionFailure("steps follow in order, or a restored denoiser")
+        }
         if index == plan.baseSteps, resetsHistoryAtHandoff {
             denoiser.resetHistory()
         }
@@ -238,6 +311,6 @@ final class SDXLRun: GenerationRun {
         return DecodedImage(
             imageIndex: image, size: plan.size, seed: plan.seeds[image], pixels: pixels,
             latentsSHA256: denoiser.latents.withUnsafeBytes { SHA256.digest(of: $0) },
-            handoffLatentsSHA256: handoffDigest)
+            handoffLatentsSHA256: handoffDigest, stepsBeforeCut: stepsBeforeCut)
     }
 }

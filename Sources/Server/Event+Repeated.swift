@@ -5,7 +5,7 @@ extension Event {
     var isReplaceable: Bool {
         switch content {
         case .queued, .progress: true
-        case .accepted, .handedOff, .image: false
+        case .accepted, .handedOff, .image, .resumed, .ended: false
         }
     }
 

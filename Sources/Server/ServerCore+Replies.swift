@@ -8,7 +8,8 @@ extension ServerCore {
     /// Nil for a call that takes more than that.
     func reply(to request: CallRequest) throws(GenerationError) -> CallReply? {
         switch request {
-        case .generate, .uploadImage: nil
+        case .generate, .watch, .uploadImage, .submit, .listJobs, .cancelJob, .readImage: nil
+        case .getJob(let id): .job(try jobs.job(id))
         case .listModels: .models(generator.models)
         case .getInfo: .info(info)
         case .getStats: .stats(stats)

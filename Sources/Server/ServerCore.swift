@@ -19,8 +19,10 @@ final class ServerCore {
     private var listeners: [Listener] = []
     private var sessions: [ObjectIdentifier: Session] = [:]
     private var limit: ConnectionLimit?
-    /// Calls of Generate that have not ended.
-    private var openJobCount = 0
+    /// So far.
+    private var connectionCount: UInt64 = 0
+    /// Calls of Generate and Watch that have not ended.
+    private var openCallCount = 0
     private var stopping: Stopping?
     /// Called once, when the last connection is closed.
     private var endActions: [() -> Void] = []
@@ -76,7 +78,8 @@ final class ServerCore {
     }
 
     private func accept(_ connection: Connection) {
-        let session = Session(connection, server: self)
+        connectionCount += 1
+        let session = Session(connection, number: connectionCount, server: self)
         sessions[ObjectIdentifier(session)] = session
         jobs.metrics.connectionOpened()
         connection.start(session)
@@ -88,13 +91,13 @@ final class ServerCore {
         stopIfDone()
     }
 
-    // MARK: Jobs
+    // MARK: Calls
 
-    func jobDidStart() { openJobCount += 1 }
+    func callDidStart() { openCallCount += 1 }
 
-    func jobDidEnd() {
-        openJobCount -= 1
-        if openJobCount == 0, stopping?.isClosing == false { closeSessions() }
+    func callDidEnd() {
+        openCallCount -= 1
+        if openCallCount == 0, stopping?.isClosing == false { closeSessions() }
     }
 
     // MARK: Stopping
@@ -102,14 +105,14 @@ final class ServerCore {
     /// - Parameter completion: called when the last connection is closed.
     func stop(grace: Duration, completion: @escaping () -> Void) {
         if stopping == nil {
-            logger.info("stopping", metadata: ["running": "\(openJobCount)", "grace": "\(grace)"])
+            logger.info("stopping", metadata: ["calls": "\(openCallCount)", "grace": "\(grace)"])
             stopping = Stopping(timer: LoopTimer(on: loop))
             for listener in listeners { listener.close() }
             listeners = []
         }
         endActions.append(completion)
         guard stopping?.isClosing == false else { return stopIfDone() }
-        if openJobCount == 0 || grace <= .zero {
+        if openCallCount == 0 || grace <= .zero {
             closeSessions()
         } else {
             stopping?.timer.start(after: grace) { [self] in closeSessions() }

@@ -12,8 +12,10 @@ final class Session: ConnectionHandler {
     private let connection: Connection
     private var wire: ServerConnectionState
     private var frameTimer: UnfinishedFrameTimer?
-    /// Calls of Generate that have not ended.
-    private var calls: [StreamID: GenerateCall] = [:]
+    /// Counts from 1: whose turns in the queue its jobs take.
+    private let number: UInt64
+    /// Calls of Generate and Watch that have not ended.
+    private var calls: [StreamID: EventCall] = [:]
     /// From the moment the connection was told to end, whatever may still arrive.
     private var isEnding = false
     /// Why we ended it, for the log; the connection knows the other reasons.
@@ -21,8 +23,9 @@ final class Session: ConnectionHandler {
     private var callCount = 0
     private let opened = ContinuousClock.now
 
-    init(_ connection: Connection, server: ServerCore) {
+    init(_ connection: Connection, number: UInt64, server: ServerCore) {
         self.connection = connection
+        self.number = number
         self.server = server
         wire = ServerConnectionState(limits: server.configuration.wireLimits)
     }
@@ -62,36 +65,72 @@ final class Session: ConnectionHandler {
     private func serve(_ call: ServerConnectionState.Call) {
         callCount += 1
         do throws(GenerationError) {
-            if case .generate(let request) = call.request {
-                if server.isStopping {
-                    server.jobs.metrics.jobRefused()
-                    throw GenerationError.serverStopping
-                }
-                calls[call.stream] = try GenerateCall(request, call, session: self)
-            } else if case .uploadImage(let piece) = call.request {
-                receive(piece, on: call.stream)
-            } else if let reply = try server.reply(to: call.request) {
+            if let reply = try server.reply(to: call.request) {
                 write(wire.send(reply, on: call.stream))
+            } else {
+                try serveInTime(call)
             }
         } catch {
             write(wire.fail(call.stream, with: error))
         }
     }
 
-    /// A whole file is decoded elsewhere, and its reply comes later.
-    private func receive(_ piece: PicturePiece, on stream: StreamID) {
-        let loop = server.loop
-        let bound = LoopBound(self, to: loop)
-        server.jobs.pictures.receive(piece) { result in
-            loop.submit { bound.value.answer(stream, with: result) }
+    /// The calls that stream, or whose reply waits for another thread.
+    private func serveInTime(_ call: ServerConnectionState.Call) throws(GenerationError) {
+        let (jobs, stream) = (server.jobs, call.stream)
+        switch call.request {
+        case .generate(let request):
+            try checkTakesJobs()
+            let isOwner = request.detach != true
+            calls[stream] = try EventCall(call, session: self) { observer throws(GenerationError) in
+                try jobs.submit(
+                    request, client: number, deadline: call.timeout, isOwner: isOwner,
+                    observer: observer)
+            }
+        case .watch(let id?, let sequence):
+            calls[stream] = try EventCall(call, session: self) { observer throws(GenerationError) in
+                try jobs.watch(id, after: sequence, observer: observer)
+            }
+        case .watch(nil, _):
+            calls[stream] = try EventCall(call, session: self) { observer in
+                jobs.watchAll(observer: observer)
+            }
+        case .submit(let request):
+            try checkTakesJobs()
+            jobs.submit(request, client: number, reply: reply(on: stream) { .job($0) })
+        case .listJobs(let filter): jobs.list(filter, reply: reply(on: stream) { .jobs($0) })
+        case .cancelJob(let id, let outcome):
+            jobs.cancel(id, outcome, reply: reply(on: stream) { .job($0) })
+        case .readImage(let part):
+            jobs.readImage(
+                part.imageIndex, of: part.jobID, offset: part.offset, byteCount: part.byteCount,
+                reply: reply(on: stream) { .imageChunk($0) })
+        case .uploadImage(let piece):
+            // A whole file is decoded elsewhere.
+            jobs.pictures.receive(piece, reply: reply(on: stream) { .uploaded($0) })
+        case .getJob, .listModels, .getInfo, .getStats, .ping, .checkHealth:
+            preconditionFailure("has its reply at once")
         }
     }
 
-    private func answer(
-        _ stream: StreamID, with result: Result<PictureReceipt, GenerationError>
-    ) {
+    private func checkTakesJobs() throws(GenerationError) {
+        guard server.isStopping else { return }
+        server.jobs.metrics.jobRefused()
+        throw GenerationError.serverStopping
+    }
+
+    /// A closure that any thread may call with the reply.
+    private func reply<Value: Sendable>(
+        on stream: StreamID, _ message: @escaping @Sendable (Value) -> CallReply
+    ) -> @Sendable (Result<Value, GenerationError>) -> Void {
+        let loop = server.loop
+        let bound = LoopBound(self, to: loop)
+        return { result in loop.submit { bound.value.answer(stream, with: result.map(message)) } }
+    }
+
+    private func answer(_ stream: StreamID, with result: Result<CallReply, GenerationError>) {
         switch result {
-        case .success(let receipt): write(wire.send(.uploaded(receipt), on: stream))
+        case .success(let reply): write(wire.send(reply, on: stream))
         case .failure(let error): write(wire.fail(stream, with: error))
         }
     }
@@ -137,14 +176,14 @@ final class Session: ConnectionHandler {
         guard !isEnding else { return }
         connection.resumeReading()
         limitUnfinishedFrame()
-        for call in calls.values { call.sendHeldEvent() }
+        for call in calls.values { call.catchUp() }
     }
 
     // MARK: The end
 
     func connectionReachedEnd(_ connection: Connection) {
         // ttrpc knows no half-open connection: who says no more will come waits for nothing.
-        cancelCalls()
+        leaveCalls()
         isEnding = true
         connection.close()
     }
@@ -153,7 +192,7 @@ final class Session: ConnectionHandler {
     func endForStop() {
         guard !isEnding else { return }
         for (stream, call) in calls {
-            call.cancel()
+            call.endForStop()
             write(wire.fail(stream, with: .serverStopping))
         }
         calls = [:]
@@ -171,7 +210,7 @@ final class Session: ConnectionHandler {
 
     func connection(_ connection: Connection, closedBy reason: Connection.CloseReason) {
         isEnding = true
-        cancelCalls()
+        leaveCalls()
         frameTimer?.close()
         server.logger.debug(
             "connection closed",
@@ -184,10 +223,10 @@ final class Session: ConnectionHandler {
         server.sessionDidEnd(self)
     }
 
-    private func cancelCalls() {
+    private func leaveCalls() {
         let calls = calls.values
         self.calls = [:]
-        for call in calls { call.cancel() }
+        for call in calls { call.leave() }
     }
 }
 

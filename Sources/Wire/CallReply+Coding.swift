@@ -22,7 +22,10 @@ extension CallReply {
         _ method: Method, _ bytes: [UInt8]
     ) throws(GenerationError) -> Self? {
         switch method {
-        case .generate: try Event(decoding: bytes).map { .event($0) }
+        case .generate, .watch: try Event(decoding: bytes).map { .event($0) }
+        case .submit, .getJob, .cancelJob: .job(try JobDescription(decoding: bytes))
+        case .listJobs: .jobs(try JobPage(decoding: bytes))
+        case .readImage: .imageChunk(try ImageChunk(decoding: bytes))
         case .uploadImage: .uploaded(try PictureReceipt(decoding: bytes))
         case .listModels: .models(try decodeModels(bytes))
         case .getInfo: .info(try ServerInfo(decoding: bytes))
@@ -54,6 +57,9 @@ extension Arena {
     fileprivate func packable(_ reply: CallReply) -> PackableMessage {
         switch reply {
         case .event: preconditionFailure("an event is packed with its picture lent")
+        case .job(let job): PackableMessage(message(job))
+        case .jobs(let page): PackableMessage(message(page))
+        case .imageChunk(let chunk): PackableMessage(message(chunk))
         case .uploaded(let receipt): PackableMessage(message(receipt))
         case .models(let models): PackableMessage(message(models))
         case .info(let info): PackableMessage(message(info))

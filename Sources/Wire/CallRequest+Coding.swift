@@ -10,6 +10,13 @@ extension CallRequest {
         switch method {
         case .generate:
             self = .generate(try GenerationRequest(decoding: bytes))
+        case .submit:
+            self = .submit(try GenerationRequest(decoding: bytes))
+        case .watch: self = try .watch(decoding: bytes)
+        case .getJob: self = try .getJob(decoding: bytes)
+        case .listJobs: self = try .listJobs(decoding: bytes)
+        case .cancelJob: self = try .cancelJob(decoding: bytes)
+        case .readImage: self = try .readImage(decoding: bytes)
         case .uploadImage:
             self = .uploadImage(try PicturePiece(decoding: bytes))
         case .listModels:
@@ -51,7 +58,17 @@ extension CallRequest {
         let arena = Arena()
         defer { withExtendedLifetime(arena) {} }
         switch self {
-        case .generate(let request):
+        case .watch(let jobID, let sequence):
+            return PackableMessage(arena.watch(jobID: jobID, after: sequence)).packed()
+        case .getJob(let jobID):
+            return PackableMessage(arena.reference(jobID)).packed()
+        case .listJobs(let filter):
+            return PackableMessage(arena.message(filter)).packed()
+        case .cancelJob(let jobID, let outcome):
+            return PackableMessage(arena.cancel(jobID, outcome)).packed()
+        case .readImage(let part):
+            return PackableMessage(arena.message(part)).packed()
+        case .generate(let request), .submit(let request):
             return PackableMessage(try arena.message(request)).packed()
         case .uploadImage(let piece):
             return PackableMessage(arena.message(piece)).packed()

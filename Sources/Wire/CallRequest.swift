@@ -3,6 +3,13 @@ public import Generation
 /// The message that opens a call, decoded: one case for each ``Method``.
 public enum CallRequest: Equatable, Sendable {
     case generate(GenerationRequest)
+    case submit(GenerationRequest)
+    /// Without a job: all of them.
+    case watch(jobID: String?, after: UInt64)
+    case getJob(String)
+    case listJobs(JobFilter)
+    case cancelJob(String, CancelOutcome)
+    case readImage(ImagePart)
     case uploadImage(PicturePiece)
     case listModels
     case getInfo
@@ -15,6 +22,12 @@ public enum CallRequest: Equatable, Sendable {
     public var method: Method {
         switch self {
         case .generate: .generate
+        case .submit: .submit
+        case .watch: .watch
+        case .getJob: .getJob
+        case .listJobs: .listJobs
+        case .cancelJob: .cancelJob
+        case .readImage: .readImage
         case .uploadImage: .uploadImage
         case .listModels: .listModels
         case .getInfo: .getInfo
@@ -25,9 +38,12 @@ public enum CallRequest: Equatable, Sendable {
     }
 }
 
-/// One message of a reply, decoded: one case for each ``Method``.
+/// One message of a reply, decoded.
 public enum CallReply: Equatable, Sendable {
     case event(Event)
+    case job(JobDescription)
+    case jobs(JobPage)
+    case imageChunk(ImageChunk)
     case uploaded(PictureReceipt)
     case models([ModelDescription])
     case info(ServerInfo)
@@ -35,16 +51,15 @@ public enum CallReply: Equatable, Sendable {
     case pong([UInt8])
     case health(HealthStatus)
 
-    /// The method this message answers.
-    public var method: Method {
-        switch self {
-        case .event: .generate
-        case .uploaded: .uploadImage
-        case .models: .listModels
-        case .info: .getInfo
-        case .stats: .getStats
-        case .pong: .ping
-        case .health: .checkHealth
+    /// Whether a call of that method may get this message.
+    public func answers(_ method: Method) -> Bool {
+        switch (self, method) {
+        case (.event, .generate), (.event, .watch), (.job, .submit), (.job, .getJob),
+            (.job, .cancelJob), (.jobs, .listJobs), (.imageChunk, .readImage),
+            (.uploaded, .uploadImage), (.models, .listModels), (.info, .getInfo),
+            (.stats, .getStats), (.pong, .ping), (.health, .checkHealth):
+            true
+        default: false
         }
     }
 }

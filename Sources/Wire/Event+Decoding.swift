@@ -46,6 +46,20 @@ extension Event.Content {
                     latentsSHA256: [UInt8](handedOff.latents_sha256)))
         case REFINERY__V1__EVENT__CONTENT_IMAGE:
             self = .image(Event.Image(event.image.pointee))
+        case REFINERY__V1__EVENT__CONTENT_RESUMED:
+            let resumed = event.resumed.pointee
+            self = .resumed(
+                Event.Resumed(
+                    imageIndex: Int(resumed.image_index), step: Int(resumed.step),
+                    reason: try text(resumed.reason, "reason")))
+        case REFINERY__V1__EVENT__CONTENT_ENDED:
+            let ended = event.ended.pointee
+            self = .ended(
+                Event.Ended(
+                    state: try JobState(ended.state),
+                    error: try ended.error.map { error throws(GenerationError) in
+                        try GenerationError(error.pointee)
+                    }))
         default:
             throw .malformedReply("it has no content")
         }
@@ -117,6 +131,6 @@ extension Event.Summary {
             textEncodingSeconds: summary.text_encoding_seconds,
             imageEncodingSeconds: summary.image_encoding_seconds, baseSeconds: summary.base_seconds,
             refinerSeconds: summary.refiner_seconds, decodingSeconds: summary.decoding_seconds,
-            totalSeconds: summary.total_seconds)
+            totalSeconds: summary.total_seconds, isCutShort: summary.is_cut_short != 0)
     }
 }

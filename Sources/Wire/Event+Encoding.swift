@@ -43,7 +43,30 @@ extension Arena {
             case .image(let image):
                 $0.content_case = REFINERY__V1__EVENT__CONTENT_IMAGE
                 $0.image = message(image, png: png)
+            case .resumed(let resumed):
+                $0.content_case = REFINERY__V1__EVENT__CONTENT_RESUMED
+                $0.resumed = message(resumed)
+            case .ended(let ended):
+                $0.content_case = REFINERY__V1__EVENT__CONTENT_ENDED
+                $0.ended = message(ended)
             }
+        }
+    }
+
+    private func message(_ ended: Event.Ended) -> UnsafeMutablePointer<Refinery__V1__Ended> {
+        make(refinery__v1__ended__init) {
+            $0.state = ended.state.wire
+            $0.error = ended.error.map { jobError($0) }
+        }
+    }
+
+    private func message(
+        _ resumed: Event.Resumed
+    ) -> UnsafeMutablePointer<Refinery__V1__Resumed> {
+        make(refinery__v1__resumed__init) {
+            $0.image_index = UInt32(clamping: resumed.imageIndex)
+            $0.step = UInt32(clamping: resumed.step)
+            $0.reason = bytes(resumed.reason)
         }
     }
 
@@ -142,6 +165,7 @@ extension Arena {
             $0.text_encoding_seconds = summary.textEncodingSeconds
             $0.image_encoding_seconds = summary.imageEncodingSeconds
             $0.base_seconds = summary.baseSeconds
+            $0.is_cut_short = summary.isCutShort ? 1 : 0
             $0.refiner_seconds = summary.refinerSeconds
             $0.decoding_seconds = summary.decodingSeconds
             $0.total_seconds = summary.totalSeconds

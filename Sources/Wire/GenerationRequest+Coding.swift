@@ -63,6 +63,10 @@ extension GenerationRequest {
         for case let lora? in elements(message.n_loras, message.loras) {
             loras.append(try LoRA(lora.pointee, path: "lora[\(loras.count)]"))
         }
+        priority = member(message.priority_presence_case, message.priority).map(Int.init)
+        deadlineMilliseconds = member(message.deadline_ms_presence_case, message.deadline_ms)
+            .map { Int(clamping: $0) }
+        detach = member(message.detach_presence_case, message.detach).map { $0 != 0 }
     }
 }
 
@@ -231,6 +235,21 @@ extension Arena {
             message.strength = strength
         }
         (message.n_loras, message.loras) = array(request.loras.map { self.message($0) })
+        if let priority = request.priority {
+            message.priority_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__PRIORITY_PRESENCE_PRIORITY
+            message.priority = Int32(clamping: priority)
+        }
+        if let milliseconds = request.deadlineMilliseconds {
+            message.deadline_ms_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__DEADLINE_MS_PRESENCE_DEADLINE_MS
+            message.deadline_ms = UInt64(clamping: milliseconds)
+        }
+        if let detach = request.detach {
+            message.detach_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__DETACH_PRESENCE_DETACH
+            message.detach = detach ? 1 : 0
+        }
     }
 
     private func message(

@@ -2,6 +2,12 @@
 /// name, a slash, and the method's name.
 public enum Method: String, CaseIterable, Sendable {
     case generate = "refinery.v1.ImageGeneration/Generate"
+    case submit = "refinery.v1.ImageGeneration/Submit"
+    case watch = "refinery.v1.ImageGeneration/Watch"
+    case getJob = "refinery.v1.ImageGeneration/GetJob"
+    case listJobs = "refinery.v1.ImageGeneration/ListJobs"
+    case cancelJob = "refinery.v1.ImageGeneration/CancelJob"
+    case readImage = "refinery.v1.ImageGeneration/ReadImage"
     case uploadImage = "refinery.v1.ImageGeneration/UploadImage"
     case listModels = "refinery.v1.Models/ListModels"
     case getInfo = "refinery.v1.Server/GetInfo"
@@ -16,7 +22,7 @@ public enum Method: String, CaseIterable, Sendable {
     public var name: String { String(rawValue.drop { $0 != "/" }.dropFirst()) }
 
     /// Whether replies come as a stream; otherwise there is exactly one.
-    public var isStreaming: Bool { self == .generate }
+    public var isStreaming: Bool { self == .generate || self == .watch }
 
     /// Nil when there is no such service, or it has no such method.
     public init?(service: String, name: String) {

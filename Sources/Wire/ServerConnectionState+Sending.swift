@@ -9,7 +9,7 @@ extension ServerConnectionState {
     /// ``isOpen(_:)`` where that can be.
     public mutating func send(_ reply: CallReply, on stream: StreamID) -> [UInt8]? {
         guard let method = method(on: stream) else { return nil }
-        precondition(reply.method == method, "\(reply.method) does not answer \(method)")
+        precondition(reply.answers(method), "this does not answer \(method)")
         let frame =
             if method.isStreaming {
                 Self.dataFrame(reply, on: stream)

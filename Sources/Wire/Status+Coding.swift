@@ -7,12 +7,16 @@ internal import Generation
 private let errorDetailName = "refinery.v1.ErrorDetail"
 
 extension Arena {
-    func status(_ error: GenerationError) -> UnsafeMutablePointer<Google__Rpc__Status> {
-        let detail = make(refinery__v1__error_detail__init) {
+    func detail(_ error: GenerationError) -> UnsafeMutablePointer<Refinery__V1__ErrorDetail> {
+        make(refinery__v1__error_detail__init) {
             $0.code = bytes(error.code)
             ($0.n_fields, $0.fields) = array(error.fields.map { bytes($0) })
             $0.retryable = error.retryable ? 1 : 0
         }
+    }
+
+    func status(_ error: GenerationError) -> UnsafeMutablePointer<Google__Rpc__Status> {
+        let detail = detail(error)
         let any = make(google__rpc__any__init) {
             $0.type_url = bytes("type.googleapis.com/" + errorDetailName)
             $0.value = bytes(PackableMessage(detail).packed())

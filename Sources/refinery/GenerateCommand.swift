@@ -14,6 +14,7 @@ struct GenerateCommand: AsyncParsableCommand {
                 --model base --refiner refiner --refiner-start-percentage 80
               refinery generate "the same, painted" --seed-image picture.png --strength 0.5
               refinery generate --request tasks.json --server 127.0.0.1:7420 --json
+              refinery generate "a red fox" --detach --request-id fox --server 127.0.0.1:7420
             """)
 
     @OptionGroup var request: RequestOptions
@@ -35,7 +36,15 @@ struct GenerateCommand: AsyncParsableCommand {
     @Flag(help: "Report as JSON, an object a line.")
     var json = false
 
+    @Flag(
+        help: "Only have the jobs accepted by --server, and list them: see watch, jobs and cancel.")
+    var detach = false
+
     func validate() throws {
+        if detach, source.server == nil {
+            throw ValidationError(
+                "--detach is for a server that goes on with the job: give --server.")
+        }
         if trace != nil, source.server != nil {
             throw ValidationError("--trace is for work in this process: leave --server out.")
         }
@@ -48,8 +57,9 @@ struct GenerateCommand: AsyncParsableCommand {
         if trace != nil, reading.requests.count > 1 {
             throw UsageError("--trace records one request: the file has several.")
         }
+        if detach { return try await submit(reading) }
         let files = try PictureFiles(output: output, count: count)
-        var rendering = makeRendering()
+        var rendering = Renderings.make(json: json)
         for notice in reading.notices {
             Terminal.write(rendering.text(for: .notice(notice)), to: .output)
         }
@@ -69,9 +79,15 @@ struct GenerateCommand: AsyncParsableCommand {
         }
     }
 
-    private func makeRendering() -> any Rendering {
-        if json { return JSONRendering() }
-        guard let width = Terminal.width(of: .output) else { return PlainRendering() }
-        return LiveRendering(width: width, usesColours: Terminal.wantsColours)
+    private func submit(
+        _ reading: (requests: [GenerationRequest], notices: [String])
+    ) async throws {
+        let server = try RemotePictures(address: source.server ?? "")
+        defer { server.close() }
+        for notice in reading.notices { Terminal.write(notice + "\n", to: .error) }
+        for request in try await request.addPictures(to: reading.requests, at: server) {
+            let job = try await server.submit(request)
+            Terminal.write(json ? JobList.json([job]) : JobList.text([job]), to: .output)
+        }
     }
 }

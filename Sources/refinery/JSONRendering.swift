@@ -22,11 +22,13 @@ struct JSONRendering: Rendering {
             object(for: event, "image", object(for: image, path: path))
         case .event(let event):
             switch event.content {
-            case .accepted(let plan): object(for: event, "accepted", object(for: plan))
+            case .accepted(let plan): object(for: event, "accepted", plan.json)
             case .queued(let queued): object(for: event, "queued", object(for: queued))
             case .progress(let progress): object(for: event, "progress", object(for: progress))
             case .handedOff(let handedOff): object(for: event, "handedOff", object(for: handedOff))
             case .image: object(for: event, "image", .object([:]))
+            case .ended(let ended): object(for: event, "ended", object(for: ended))
+            case .resumed(let resumed): object(for: event, "resumed", object(for: resumed))
             }
         }
     }
@@ -36,27 +38,6 @@ struct JSONRendering: Rendering {
             "event": JSONText(name), "jobID": JSONText(event.jobID),
             "sequence": JSONText(event.sequence),
             "timeMilliseconds": JSONText(event.timeMilliseconds), name: content,
-        ])
-    }
-
-    private static func object(for plan: GenerationPlan) -> JSONText {
-        .object([
-            "model": JSONText(plan.model), "refinerModel": plan.refinerModel.map { JSONText($0) },
-            "width": JSONText(plan.size.width), "height": JSONText(plan.size.height),
-            "seeds": .array(plan.seeds.map { JSONText($0) }),
-            "scheduler": JSONText(plan.scheduler), "spacing": JSONText(plan.spacing),
-            "timesteps": .array(plan.timesteps.map { JSONText($0) }),
-            "sigmas": .array(plan.sigmas.map { JSONText($0) }),
-            "baseSteps": JSONText(plan.baseSteps), "refinerSteps": JSONText(plan.refinerSteps),
-            "handoff": plan.handoff.map(object(for:)),
-            "advice": .array(plan.advice.map { JSONText($0) }),
-        ])
-    }
-
-    private static func object(for handoff: GenerationPlan.Handoff) -> JSONText {
-        .object([
-            "step": JSONText(handoff.step), "percentage": JSONText(handoff.percentage),
-            "timestep": JSONText(handoff.timestep), "sigma": JSONText(handoff.sigma),
         ])
     }
 
@@ -80,10 +61,23 @@ struct JSONRendering: Rendering {
         ])
     }
 
+    private static func object(for ended: Event.Ended) -> JSONText {
+        .object([
+            "state": JSONText(Wording.name(of: ended.state)), "error": ended.error.map(\.json),
+        ])
+    }
+
+    private static func object(for resumed: Event.Resumed) -> JSONText {
+        .object([
+            "imageIndex": JSONText(resumed.imageIndex), "step": JSONText(resumed.step),
+            "reason": JSONText(resumed.reason),
+        ])
+    }
+
     private static func object(for handedOff: Event.HandedOff) -> JSONText {
         .object([
             "imageIndex": JSONText(handedOff.imageIndex),
-            "handoff": object(for: handedOff.handoff),
+            "handoff": handedOff.handoff.json,
             "latentsSHA256": JSONText(hexadecimal(handedOff.latentsSHA256)),
         ])
     }
@@ -94,20 +88,7 @@ struct JSONRendering: Rendering {
             "width": JSONText(image.size.width), "height": JSONText(image.size.height),
             "seed": JSONText(image.seed), "sha256": JSONText(hexadecimal(image.sha256)),
             "imageIndex": JSONText(image.imageIndex), "imageCount": JSONText(image.imageCount),
-            "summary": image.summary.map(object(for:)),
-        ])
-    }
-
-    private static func object(for summary: Event.Summary) -> JSONText {
-        .object([
-            "baseSteps": JSONText(summary.baseSteps),
-            "refinerSteps": JSONText(summary.refinerSteps),
-            "textEncodingSeconds": JSONText(summary.textEncodingSeconds),
-            "imageEncodingSeconds": JSONText(summary.imageEncodingSeconds),
-            "baseSeconds": JSONText(summary.baseSeconds),
-            "refinerSeconds": JSONText(summary.refinerSeconds),
-            "decodingSeconds": JSONText(summary.decodingSeconds),
-            "totalSeconds": JSONText(summary.totalSeconds),
+            "summary": image.summary.map(\.json),
         ])
     }
 

@@ -14,7 +14,7 @@ struct LocalPictures: PictureSource {
     init(_ options: EngineOptions, trace: String?) throws {
         self.trace = trace.map { (TraceRecorder(), $0) }
         engine = try Engine(options, trace: self.trace?.recorder)
-        scheduler = JobScheduler(
+        scheduler = try JobScheduler(
             generator: engine.generator)
     }
 

@@ -27,6 +27,8 @@ struct PlainRendering: Rendering {
             case .progress(let progress): progress.phaseStep > 0 ? [line(of: progress)] : []
             case .handedOff(let handedOff): [Wording.line(of: handedOff)]
             case .image: []
+            case .ended(let ended): [Wording.line(of: ended)]
+            case .resumed(let resumed): [Wording.printable(resumed.reason)]
             }
         }
     }

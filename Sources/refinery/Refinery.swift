@@ -20,7 +20,8 @@ struct Refinery: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            ServeCommand.self, GenerateCommand.self, ModelsCommand.self, BenchCommand.self,
+            ServeCommand.self, GenerateCommand.self, WatchCommand.self, JobsCommand.self,
+            CancelCommand.self, ModelsCommand.self, BenchCommand.self,
         ])
 
     static let version = "0.1.0"

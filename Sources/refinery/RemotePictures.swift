@@ -14,6 +14,11 @@ struct RemotePictures: PictureSource {
         client.generate(request)
     }
 
+    /// Has jobs accepted without following them.
+    func submit(_ request: GenerationRequest) async throws -> JobDescription {
+        try await client.submit(request)
+    }
+
     func add(picture file: [UInt8]) async throws -> String {
         try await client.upload(picture: file)
     }

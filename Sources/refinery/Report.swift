@@ -11,6 +11,15 @@ enum Report {
     case failed(GenerationError)
 }
 
+enum Renderings {
+    /// The one for who reads: a program, a person at a terminal, a pipe.
+    static func make(json: Bool) -> any Rendering {
+        if json { return JSONRendering() }
+        guard let width = Terminal.width(of: .output) else { return PlainRendering() }
+        return LiveRendering(width: width, usesColours: Terminal.wantsColours)
+    }
+}
+
 /// How reports become text: a pure function of the reports so far.
 protocol Rendering {
     /// What to write now.

@@ -100,7 +100,19 @@ struct RequestOptions: ParsableArguments {
     @Option(help: "How much of the schedule is run on --seed-image, 0 to 1; 0.8 unless given.")
     var strength: Double?
 
+    @Option(help: "Among jobs that wait, -10 to 10: higher is sooner.")
+    var priority: Int?
+
+    @Option(help: "Seconds after which the job ends, done or not.")
+    var deadline: Double?
+
+    @Option(help: "A name of your own for the job, to find it again by.")
+    var requestID: String?
+
     func validate() throws {
+        if let deadline, !(0.001...2_592_000).contains(deadline) {
+            throw ValidationError("--deadline is \(deadline): give 0.001 to 2592000 seconds.")
+        }
         let sources = [prompt, request, like].compactMap { $0 }
         guard sources.count == 1 else {
             throw ValidationError(
@@ -187,6 +199,9 @@ struct RequestOptions: ParsableArguments {
         request.eta = eta
         request.handoffHistory = handoffHistory
         request.strength = strength
+        request.priority = priority
+        request.deadlineMilliseconds = deadline.map { Int(($0 * 1000).rounded()) }
+        request.requestID = requestID
         if refiner != nil || refinerStartStep != nil || refinerStartPercentage != nil {
             var handoff = GenerationRequest.Refiner()
             handoff.model = refiner

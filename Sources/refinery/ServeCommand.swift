@@ -12,12 +12,17 @@ struct ServeCommand: AsyncParsableCommand {
         commandName: "serve",
         abstract: "Serves pictures to clients.",
         discussion: """
-            SIGTERM or SIGINT ends it: running jobs are cancelled, what is queued for clients is sent.
-            The second signal ends it at once.
+            SIGTERM or SIGINT ends it: what is queued for clients is sent, the second signal ends it at once.
+
+            With --data a job that was accepted is not lost, whatever ends the process: the next start goes
+            on with it from its last checkpoint, and finished pictures are still there. Ended jobs and their
+            pictures are forgotten after --keep-days, and the oldest of them when there are more than
+            --keep-gib of pictures or 10000 jobs. Without --data jobs end with the process.
 
             EXAMPLES
               refinery serve
               refinery serve --models ~/models --threads 8
+              refinery serve --data ~/refinery-data --keep-days 30
               refinery serve --listen 127.0.0.1:7420 --listen unix:/run/refinery.sock
             """)
 
@@ -31,6 +36,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(help: "Jobs that are worked on at once; those that have work share the threads.")
     var lanes = 1
+
+    @OptionGroup var keeping: KeepingOptions
 
     func validate() throws {
         guard (1...64).contains(lanes) else {
@@ -57,9 +64,11 @@ struct ServeCommand: AsyncParsableCommand {
 
         let engine = try Engine(engine, lanes: lanes)
         for model in engine.models { log(model, to: logger) }
-        let jobs = JobScheduler(
-            generator: engine.generator,
-            configuration: JobScheduler.Configuration(laneCount: lanes))
+        let jobs = try keeping.openJobs(engine.generator, lanes: lanes)
+        for notice in jobs.notices { logger.warning("\(Wording.printable(notice))") }
+        if !jobs.isDurable {
+            logger.info("jobs end with the process: --data DIR would keep them")
+        }
 
         var configuration = ServerConfiguration(version: Refinery.version)
         configuration.blasCore = Calibration.coreName

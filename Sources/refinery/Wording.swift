@@ -39,10 +39,7 @@ enum Wording {
     }
 
     static func lines(of image: Event.Image, path: String) -> [String] {
-        var lines = [
-            "\(printable(path))  \(image.size.width) x \(image.size.height)  "
-                + "seed \(image.seed)  \(bytes(image.png.count))"
-        ]
+        var lines = ["\(printable(path))  \(self.image(image))  \(bytes(image.png.count))"]
         if let summary = image.summary {
             var parts = ["text \(seconds(summary.textEncodingSeconds))"]
             if summary.imageEncodingSeconds > 0 {
@@ -62,8 +59,27 @@ enum Wording {
         return lines
     }
 
+    static func image(_ image: Event.Image) -> String {
+        "\(image.size.width) x \(image.size.height)  seed \(image.seed)"
+            + (image.summary?.isCutShort == true ? "  cut short" : "")
+    }
+
     static func line(of error: GenerationError) -> String {
         "\(printable(error.message)) [\(printable(error.code))]"
+    }
+
+    static func line(of ended: Event.Ended) -> String {
+        name(of: ended.state) + (ended.error.map { ": \(line(of: $0))" } ?? "")
+    }
+
+    static func name(of state: JobState) -> String {
+        switch state {
+        case .queued: "queued"
+        case .running: "running"
+        case .finished: "finished"
+        case .failed: "failed"
+        case .cancelled: "cancelled"
+        }
     }
 
     static func name(of phase: Phase) -> String {

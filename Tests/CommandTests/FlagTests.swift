@@ -40,6 +40,9 @@ import Transport
         ]
         expected.promptWeighting = "compel"
         expected.handoffHistory = "RESET"
+        expected.priority = -3
+        expected.deadlineMilliseconds = 1500
+        expected.requestID = "my job"
         expected.loras = [.init(model: "civitai:1@2"), .init(model: "b:c", weight: -0.5)]
         var refiner = GenerationRequest.Refiner()
         refiner.model = "refiner"
@@ -54,7 +57,8 @@ import Transport
                 "--refiner-start-percentage", "90",
                 "--clip-skip", "1", "--guidance-rescale", "0.7", "--eta", "0.5",
                 "--handoff-history", "RESET", "--prompt-weighting", "compel",
-                "--embedding", "civitai:1@2", "--embedding", "style:-0.5") == expected)
+                "--embedding", "civitai:1@2", "--embedding", "style:-0.5", "--priority=-3",
+                "--deadline", "1.5", "--request-id", "my job") == expected)
     }
 
     @Test func `a handoff without a refiner is passed on to be refused by name`() throws {
@@ -68,6 +72,10 @@ import Transport
         ["generate", "a cat", "--server", "localhost:1", "--models", "m"],
         ["generate", "a cat", "--server", "localhost:1", "--trace", "t"],
         ["generate", "a cat", "--threads", "0"],
+        ["generate", "a cat", "--detach"], ["generate", "a cat", "--deadline", "0"],
+        ["serve", "--keep-days=-1"], ["serve", "--keep-gib", "nan"],
+        ["watch", "--output", "a.png"],
+        ["jobs", "--state", "done"], ["cancel"], ["cancel", "j", "--outcome", "pause"],
         ["models", "--server", "localhost:1", "--threads", "2"],
         ["nonsense"],
     ])

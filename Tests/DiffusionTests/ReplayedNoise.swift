@@ -11,4 +11,12 @@ struct ReplayedNoise: NoiseSource {
     mutating func fill(_ values: inout [Float]) {
         values = draws.removeFirst()
     }
+
+    func write(to writer: inout StateWriter) {
+        writer.write(Int64(draws.count))
+    }
+
+    mutating func read(from reader: inout StateReader) throws(DamagedState) {
+        draws = draws.suffix(try reader.readIndex(in: 0...draws.count))
+    }
 }

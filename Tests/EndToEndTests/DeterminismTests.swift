@@ -71,7 +71,7 @@ struct DeterminismTests {
         of requests: [GenerationRequest], lanes: Int, threads: Int
     ) throws -> [[[UInt8]]] {
         let generator = try SDXLGenerator(catalog: ModelCatalog(), lanes: lanes, threads: threads)
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: generator,
             configuration: JobScheduler.Configuration(laneCount: lanes))
         defer { scheduler.stop(drain: true) }

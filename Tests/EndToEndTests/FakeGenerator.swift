@@ -38,9 +38,9 @@ final class FakeGenerator: ImageGenerator {
     }
 
     func makeRun(
-        _ job: GenerationJob, plan: GenerationPlan
+        _ job: GenerationJob, plan: GenerationPlan, from checkpoint: GenerationCheckpoint?
     ) throws(GenerationError) -> any GenerationRun {
-        FakeRun(job, plan, control)
+        FakeRun(job, plan, control, from: checkpoint)
     }
 }
 
@@ -108,22 +108,44 @@ private final class FakeRun: GenerationRun {
     private let plan: GenerationPlan
     private let control: FakeControl
     private var isTextEncoded = false
+    private var isCutShort = false
+    private var isDone = false
     private var imageIndex = 0
     /// Done, of this image.
     private var step = 0
 
-    init(_ job: GenerationJob, _ plan: GenerationPlan, _ control: FakeControl) {
+    init(
+        _ job: GenerationJob, _ plan: GenerationPlan, _ control: FakeControl,
+        from checkpoint: GenerationCheckpoint?
+    ) {
         self.job = job
         self.plan = plan
         self.control = control
+        imageIndex = checkpoint?.imageIndex ?? 0
+        step = checkpoint?.step ?? 0
         control.runBegan()
+    }
+
+    func skip(to target: SkipTarget) -> SkipReport? {
+        guard step > 0 else { return nil }
+        isCutShort = true
+        let goal = target == .decoding ? job.steps : max(step, plan.baseSteps)
+        let isHandoff = target == .refiner && goal > step
+        step = goal
+        return SkipReport(
+            step: goal, handoffLatentsSHA256: isHandoff ? [UInt8](repeating: 7, count: 32) : nil)
+    }
+
+    func checkpoint() -> GenerationCheckpoint? {
+        guard imageIndex < job.seeds.count, imageIndex + step > 0 else { return nil }
+        return GenerationCheckpoint(imageIndex: imageIndex, step: step, state: [])
     }
 
     deinit { control.runEnded() }
 
     var nextPhase: Phase? {
         if !isTextEncoded { return .textEncoding }
-        if imageIndex == job.seeds.count { return nil }
+        if imageIndex == job.seeds.count || isDone { return nil }
         if step == job.steps { return .decoding }
         return step < plan.baseSteps ? .base : .refiner
     }
@@ -160,6 +182,7 @@ private final class FakeRun: GenerationRun {
         defer {
             imageIndex += 1
             step = 0
+            isDone = isCutShort
         }
         return DecodedImage(
             imageIndex: imageIndex, size: job.size, seed: job.seeds[imageIndex], pixels: pixels)

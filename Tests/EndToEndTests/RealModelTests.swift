@@ -133,7 +133,7 @@ struct RealModelTests {
     /// All events of one request to a server of its own.
     private func events(of request: GenerationRequest) async throws -> [Event] {
         let generator = try SDXLGenerator(catalog: ModelCatalog(), lanes: 1, threads: 2)
-        let jobs = JobScheduler(generator: generator, configuration: .init())
+        let jobs = try JobScheduler(generator: generator, configuration: .init())
         let server = try RefineryServer(
             configuration: .testing { _ in }, jobs: jobs, generator: generator,
             logger: Logger(label: "test") { _ in CapturedLog().handler })

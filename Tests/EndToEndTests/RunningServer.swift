@@ -30,7 +30,7 @@ struct RunningServer {
         _ body: (RunningServer) async throws -> Void
     ) async throws {
         let generator = FakeGenerator()
-        let jobs = JobScheduler(
+        let jobs = try JobScheduler(
             generator: generator,
             configuration: JobScheduler.Configuration(
                 laneCount: lanes, queueLimit: queueLimit, limits: limits))
@@ -158,6 +158,8 @@ extension Event {
             "\(progress.phase) \(progress.phaseStep)/\(progress.phaseSteps)"
         case .handedOff: "handedOff"
         case .image(let image): "image \(image.imageIndex)"
+        case .resumed: "resumed"
+        case .ended: "ended"
         }
     }
 }

@@ -99,7 +99,7 @@ struct ServiceTests {
             _ = try client.remainingEvents()
             client.socket.close()
             try await server.wait { $0.connections == 1 }
-            let jobs = server.log.lines.filter { $0.contains("job ended") }
+            let jobs = server.log.lines.filter { $0.contains("call ended") }
             #expect(jobs.count == 1)
             let line = try #require(jobs.first)
             for part in ["info ", "id=my-job", "size=64x64", "steps=5", "handoff=4", "seconds="] {
@@ -115,7 +115,7 @@ struct ServiceTests {
     @Test func `a hostile job id cannot forge a line of the log`() async throws {
         try await RunningServer.with { server in
             var client = try server.client()
-            let id = "x\ninfo job ended\u{1B}[31m\u{2028}é\\"
+            let id = "x\ninfo call ended\u{1B}[31m\u{2028}é\\"
             _ = try client.send(.generate(.picture(id: id)))
             // Refused or accepted, nothing raw reaches the log.
             _ = try? client.remainingEvents()

@@ -146,6 +146,7 @@ import Testing
                             model: "lora", weight: edge ? weight.upperBound : weight.lowerBound,
                             applyTo: edge ? .both : .refiner),
                         count: edge ? count : 1)
+                case .flag(let field): asked[keyPath: field] = edge
                 case .choice(let field, let choices):
                     asked[keyPath: field] = edge ? choices.last : choices.first
                 // Which models there are has tests of its own.

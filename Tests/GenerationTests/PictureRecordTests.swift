@@ -66,6 +66,8 @@ struct PictureRecordTests {
         let unrecorded: Set = [
             // The job's own name, and the three units in which the handoff was not given.
             "taskUUID", "refiner.startStep", "refiner.startTimestep", "refiner.startSigma",
+            // When it was made, which is no part of what it shows.
+            "priority", "deadlineMs", "detach",
         ]
         var asked = Self.full
         asked.handoffHistory = GenerationJob.HandoffHistory.allCases.last?.rawValue

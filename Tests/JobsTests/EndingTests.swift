@@ -11,7 +11,7 @@ private let unitCount = 13
     func `is cancelled before its next unit of work`(unit: Int) throws {
         let gate = Gate()
         let lastUnit = Protected(-1)
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (id, index, _) throws(GenerationError) in
                 guard id == "first" else { return }
                 lastUnit.withLock { $0 = index }
@@ -44,7 +44,7 @@ private let unitCount = 13
     func `ends with the generator's error, at whichever unit`(unit: Int) throws {
         let failure = GenerationError(
             .internal, code: "inferenceError", "step \(unit) is not finite")
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (id, index, _) throws(GenerationError) in
                 if id == "first", index == unit { throw failure }
             }))
@@ -61,7 +61,7 @@ private let unitCount = 13
 
     @Test func `ends with the error of its making`() throws {
         let failure = GenerationError(.dataLoss, code: "modelUnavailable", "the file is gone")
-        let scheduler = JobScheduler(generator: FakeGenerator(makeRunFailure: failure))
+        let scheduler = try JobScheduler(generator: FakeGenerator(makeRunFailure: failure))
         defer { scheduler.stop(drain: false) }
         let recorder = Recorder()
         try scheduler.submit(request(), observer: recorder.observe)
@@ -70,7 +70,7 @@ private let unitCount = 13
 
     @Test(arguments: [0, 1, 6, 7, 12])
     func `fails when the run ends before all pictures are made`(unitMaximum: Int) throws {
-        let scheduler = JobScheduler(generator: FakeGenerator(unitMaximum: unitMaximum))
+        let scheduler = try JobScheduler(generator: FakeGenerator(unitMaximum: unitMaximum))
         defer { scheduler.stop(drain: false) }
         let recorder = Recorder()
         try scheduler.submit(request(images: 2), observer: recorder.observe)
@@ -78,7 +78,7 @@ private let unitCount = 13
     }
 
     @Test func `fails when its picture cannot be written`() throws {
-        let scheduler = JobScheduler(generator: FakeGenerator(missingByteCount: 1))
+        let scheduler = try JobScheduler(generator: FakeGenerator(missingByteCount: 1))
         defer { scheduler.stop(drain: false) }
         let recorder = Recorder()
         try scheduler.submit(request(), observer: recorder.observe)
@@ -90,10 +90,11 @@ private let unitCount = 13
     @Test func `can be cancelled by its own observer`() throws {
         let handle = Protected<JobHandle?>(nil)
         let holder = Protected<JobScheduler?>(nil)
-        let gate = Gate()
-        let scheduler = JobScheduler(
+        let (submitted, cancelled) = (Gate(), Gate())
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (_, index, _) throws(GenerationError) in
-                if index == 0 { gate.pass() }
+                if index == 0 { submitted.pass() }
+                if index == 3 { cancelled.pass() }
             }))
         holder.withLock { $0 = scheduler }
         defer { scheduler.stop(drain: false) }
@@ -102,20 +103,21 @@ private let unitCount = 13
                 progress.step == 2, let handle = handle.withLock({ $0 })
             else { return }
             holder.withLock { $0 }?.cancel(handle)
+            cancelled.open()
         }
         let made = try scheduler.submit(request(), observer: recorder.observe)
         handle.withLock { $0 = made }
-        gate.open()
+        submitted.open()
         #expect(recorder.waitForEnd()?.status == .cancelled)
-        #expect(recorder.progress.last?.step == 2)
+        #expect([2, 3].contains(recorder.progress.last?.step))
         holder.withLock { $0 = nil }
     }
 }
 
 @Suite struct `A deadline` {
     @Test(arguments: [Duration.zero, .seconds(-1), .seconds(Int64.min)])
-    func `that has passed on arrival refuses the job`(deadline: Duration) {
-        let scheduler = JobScheduler(generator: FakeGenerator())
+    func `that has passed on arrival refuses the job`(deadline: Duration) throws {
+        let scheduler = try JobScheduler(generator: FakeGenerator())
         defer { scheduler.stop(drain: false) }
         let error = #expect(throws: GenerationError.self) {
             try scheduler.submit(request(), deadline: deadline) { _ in Issue.record("was told") }
@@ -128,7 +130,7 @@ private let unitCount = 13
     @Test(arguments: 0..<7)
     func `that passes within a unit of work ends the job after it`(unit: Int) throws {
         let clock = FakeClock()
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (_, index, _) throws(GenerationError) in
                 if index == unit { clock.advance(by: .seconds(10)) }
             }), clock: clock.clock)
@@ -144,7 +146,7 @@ private let unitCount = 13
     @Test func `that passes in the queue ends the job there, while another computes`() throws {
         let clock = FakeClock()
         let gate = Gate()
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (id, index, _) throws(GenerationError) in
                 #expect(id == "long")
                 if index == 1 { gate.pass() }
@@ -155,6 +157,7 @@ private let unitCount = 13
         gate.waitForArrivals()
         let short = Recorder()
         try scheduler.submit(request("short"), deadline: .seconds(5), observer: short.observe)
+        short.waitForUpdates(2)
         clock.advance(by: .seconds(5))
         #expect(short.end == nil)
         gate.open()
@@ -164,7 +167,7 @@ private let unitCount = 13
     }
 
     @Test func `may be as far off as can be said`() throws {
-        let scheduler = JobScheduler(generator: FakeGenerator())
+        let scheduler = try JobScheduler(generator: FakeGenerator())
         defer { scheduler.stop(drain: false) }
         for deadline in [Duration.nanoseconds(Int64.max), .seconds(Int64.max)] {
             let recorder = Recorder()

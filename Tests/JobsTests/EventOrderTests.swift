@@ -1,11 +1,10 @@
-import Foundation
 import Generation
 import Jobs
 import Testing
 
 @Suite struct `A job's events` {
     @Test func `tell everything in order, for one picture after the other`() throws {
-        let scheduler = JobScheduler(generator: FakeGenerator())
+        let scheduler = try JobScheduler(generator: FakeGenerator())
         defer { scheduler.stop(drain: false) }
         let recorder = Recorder()
         let handle = try scheduler.submit(request("j", images: 2), observer: recorder.observe)
@@ -31,7 +30,7 @@ import Testing
     }
 
     @Test func `know no handoff without a refiner`() throws {
-        let scheduler = JobScheduler(generator: FakeGenerator())
+        let scheduler = try JobScheduler(generator: FakeGenerator())
         defer { scheduler.stop(drain: false) }
         let recorder = Recorder()
         try scheduler.submit(request(refined: false), observer: recorder.observe)
@@ -44,7 +43,7 @@ import Testing
 
     @Test func `end with the picture, its digest, its description and the sums`() throws {
         let clock = FakeClock()
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (_, _, phase) throws(GenerationError) in
                 clock.advance(
                     by: phase == .textEncoding
@@ -80,7 +79,7 @@ import Testing
     }
 
     @Test func `fit a frame, the largest picture of noise with the longest prompts`() throws {
-        let scheduler = JobScheduler(generator: FakeGenerator(isNoisy: true))
+        let scheduler = try JobScheduler(generator: FakeGenerator(isNoisy: true))
         defer { scheduler.stop(drain: false) }
         let longest = String(repeating: "🦊", count: Parameter.promptCharacterMaximum)
         var asked = request()
@@ -100,21 +99,10 @@ import Testing
         #expect(png.count + 4096 < GenerationLimits.frameByteLimit)
     }
 
-    @Test func `tell the plan and the first place on the thread that submits`() throws {
-        let scheduler = JobScheduler(generator: FakeGenerator())
-        defer { scheduler.stop(drain: false) }
-        let recorder = Recorder()
-        try scheduler.submit(request(), observer: recorder.observe)
-        let here = pthread_self()
-        #expect(recorder.threads.prefix(2).count == 2)
-        #expect(recorder.threads.prefix(2).allSatisfy { pthread_equal($0, here) != 0 })
-        #expect(recorder.waitForEnd() == nil)
-    }
-
     @Test func `give a time left that never grows and reaches nothing`() throws {
         let clock = FakeClock()
         // Steps take longer and longer, so each estimate is too low when made.
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (_, unit, _) throws(GenerationError) in
                 clock.advance(by: .seconds(unit))
             }), clock: clock.clock)
@@ -144,6 +132,8 @@ import Testing
         case .handedOff(let it): "handed off at \(it.handoff.step)"
         case .image(let it):
             "image \(it.imageIndex + 1) of \(it.imageCount)\(it.summary == nil ? "" : ", summary")"
+        case .ended(let it): "ended \(it.state)"
+        case .resumed(let it): "resumed at \(it.step) of image \(it.imageIndex + 1)"
         }
     }
 }

@@ -135,7 +135,7 @@ import Testing
         var limits = PictureStore.Limits()
         limits.byteMaximum = 3 * Sample.pixelByteCount
         var shelf = PictureShelf(limits: limits)
-        for index in 1...5 { shelf.insert(Sample(index).picture, name: "\(index)") }
+        for index in 1...5 { shelf.insert(Sample(index).picture, file: [], name: "\(index)") }
         #expect(shelf.byteCount == limits.byteMaximum)
         #expect(
             ["1", "2", "3", "4", "5"].map { shelf.picture(named: $0) != nil } == [

@@ -7,7 +7,7 @@ import Testing
 @Suite struct `The queue` {
     @Test func `refuses what is beyond its limit, and nothing else suffers`() throws {
         let gate = Gate()
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (_, _, _) throws(GenerationError) in gate.pass() }),
             configuration: JobScheduler.Configuration(laneCount: 2, queueLimit: 3))
         defer { scheduler.stop(drain: false) }
@@ -18,6 +18,7 @@ import Testing
         gate.waitForArrivals(2)
         for recorder in recorders.dropFirst(2) {
             try scheduler.submit(request(), observer: recorder.observe)
+            recorder.waitForUpdates(2)
         }
         let error = #expect(throws: GenerationError.self) {
             try scheduler.submit(request()) { _ in Issue.record("was told") }
@@ -39,7 +40,7 @@ import Testing
 
     @Test func `tells each job its place, and again when it changes`() throws {
         let gate = Gate()
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (_, _, _) throws(GenerationError) in gate.pass() }))
         defer { scheduler.stop(drain: false) }
         let recorders = (0..<5).map { _ in Recorder() }
@@ -49,9 +50,11 @@ import Testing
             handles.append(
                 try scheduler.submit(request("\(index)"), observer: recorders[index].observe))
         }
+        for recorder in recorders { recorder.waitForUpdates(2) }
         #expect(recorders.map(\.places) == [[0], [0], [1], [2], [3]])
         scheduler.cancel(handles[2])
-        #expect(recorders[2].end?.failure?.status == .cancelled)
+        #expect(recorders[2].waitForEnd()?.status == .cancelled)
+        for recorder in recorders.suffix(2) { recorder.waitForUpdates(3) }
         #expect(recorders.map(\.places) == [[0], [0], [1], [2, 1], [3, 2]])
         gate.open()
         for index in [0, 1, 3, 4] { #expect(recorders[index].waitForEnd() == nil) }
@@ -62,7 +65,7 @@ import Testing
     @Test func `knows how long it will take, once work has been measured`() throws {
         let clock = FakeClock()
         let gate = Gate()
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (id, _, _) throws(GenerationError) in
                 if id == "held" { gate.pass() } else { clock.advance(by: .seconds(1)) }
             }), clock: clock.clock)
@@ -75,6 +78,7 @@ import Testing
         gate.waitForArrivals()
         let waiting = Recorder()
         try scheduler.submit(request("waiting"), observer: waiting.observe)
+        waiting.waitForUpdates(2)
         let etas = [first, held, waiting].map { recorder in
             recorder.events.compactMap { event in
                 if case .queued(let it) = event.content { it.etaSeconds } else { nil }
@@ -86,9 +90,9 @@ import Testing
         #expect(waiting.waitForEnd() == nil)
     }
 
-    @Test func `takes a name once at a time`() throws {
+    @Test func `takes a name for one request at a time`() throws {
         let gate = Gate()
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (_, _, _) throws(GenerationError) in gate.pass() }))
         defer { scheduler.stop(drain: false) }
         let running = Recorder()
@@ -97,13 +101,16 @@ import Testing
         let queued = Recorder()
         let handle = try scheduler.submit(request("b"), observer: queued.observe)
         for id in ["a", "b"] {
+            var other = request(id)
+            other.steps = 6
             let error = #expect(throws: GenerationError.self) {
-                try scheduler.submit(request(id)) { _ in Issue.record("was told") }
+                try scheduler.submit(other) { _ in Issue.record("was told") }
             }
             #expect(error?.status == .alreadyExists)
             #expect(error?.code == "conflictTaskUUID")
         }
         scheduler.cancel(handle)
+        #expect(queued.waitForEnd()?.status == .cancelled)
         let again = Recorder()
         try scheduler.submit(request("b"), observer: again.observe)
         // The old handle is of the old job.
@@ -114,9 +121,9 @@ import Testing
         #expect(running.waitForEnd() == nil)
     }
 
-    @Test func `never sees a request that cannot be`() {
+    @Test func `never sees a request that cannot be`() throws {
         let failure = GenerationError(.invalidArgument, code: "invalidScheduler", "no such one")
-        let scheduler = JobScheduler(generator: FakeGenerator(planFailure: failure))
+        let scheduler = try JobScheduler(generator: FakeGenerator(planFailure: failure))
         defer { scheduler.stop(drain: false) }
         var bad = request()
         bad.steps = 0
@@ -134,7 +141,7 @@ import Testing
 @Suite struct `Lanes` {
     @Test func `work at the same time, each on one job`() throws {
         let gate = Gate()
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (_, _, _) throws(GenerationError) in gate.pass() }),
             configuration: JobScheduler.Configuration(laneCount: 3))
         let recorders = (0..<3).map { _ in Recorder() }
@@ -149,7 +156,7 @@ import Testing
 
     @Test func `are threads that tools show by name`() throws {
         let name = Protected("")
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (_, _, _) throws(GenerationError) in
                 let file = try? String(contentsOfFile: "/proc/thread-self/comm", encoding: .utf8)
                 name.withLock { $0 = file ?? "" }
@@ -162,7 +169,7 @@ import Testing
     }
 
     @Test func `keep all sums and orders whatever is submitted and cancelled at once`() throws {
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (id, index, _) throws(GenerationError) in
                 if id.hasSuffix("7"), index == 3 {
                     throw GenerationError(.internal, code: "inferenceError", "three")
@@ -199,8 +206,8 @@ import Testing
 }
 
 @Suite struct `Stopping` {
-    @Test func `with nothing to do returns, any number of times`() {
-        let scheduler = JobScheduler(
+    @Test func `with nothing to do returns, any number of times`() throws {
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(),
             configuration: JobScheduler.Configuration(laneCount: 3))
         scheduler.stop(drain: true)
@@ -214,7 +221,7 @@ import Testing
     }
 
     @Test func `finishes what was accepted when draining`() throws {
-        let scheduler = JobScheduler(generator: FakeGenerator())
+        let scheduler = try JobScheduler(generator: FakeGenerator())
         let recorders = (0..<4).map { _ in Recorder() }
         for recorder in recorders { try scheduler.submit(request(), observer: recorder.observe) }
         scheduler.stop(drain: true)
@@ -228,7 +235,7 @@ import Testing
     @Test func `ends queued jobs at once and running ones before their next unit`() throws {
         let gate = Gate()
         let units = Protected(0)
-        let scheduler = JobScheduler(
+        let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (_, _, _) throws(GenerationError) in
                 units.withLock { $0 += 1 }
                 gate.pass()

@@ -30,13 +30,18 @@ final class Recorder: Sendable {
         var updates: [JobUpdate] = []
         var isBeingTold = false
         var complaints: [String] = []
-        var threads: [pthread_t] = []
     }
 
     private let state = Protected(State())
     private let onUpdate: @Sendable (JobUpdate) -> Void
 
-    init(onUpdate: @escaping @Sendable (JobUpdate) -> Void = { _ in }) {
+    private let ordersJobs: Bool
+
+    /// - Parameter ordersJobs: whether all events are one job's.
+    init(
+        ordersJobs: Bool = true, onUpdate: @escaping @Sendable (JobUpdate) -> Void = { _ in }
+    ) {
+        self.ordersJobs = ordersJobs
         self.onUpdate = onUpdate
     }
 
@@ -49,14 +54,15 @@ final class Recorder: Sendable {
                 }
                 if case .event(let event) = update {
                     let last = state.updates.last
-                    if case .event(let before)? = last, event.sequence <= before.sequence {
+                    if case .event(let before)? = last, self.ordersJobs,
+                        event.sequence <= before.sequence
+                    {
                         state.complaints.append(
                             "sequence \(event.sequence) after \(before.sequence)")
                     }
                 }
                 state.isBeingTold = true
                 state.updates.append(update)
-                state.threads.append(pthread_self())
             }
             self.onUpdate(update)
             self.state.withLock { $0.isBeingTold = false }
@@ -66,8 +72,6 @@ final class Recorder: Sendable {
 
     var updates: [JobUpdate] { state.withLock { $0.updates } }
     var complaints: [String] { state.withLock { $0.complaints } }
-    /// The thread of each update.
-    var threads: [pthread_t] { state.withLock { $0.threads } }
 
     var events: [Event] {
         updates.compactMap { if case .event(let event) = $0 { event } else { nil } }
@@ -98,6 +102,24 @@ final class Recorder: Sendable {
             }
             // An optional of an optional: the outer one says that there is a result.
             return .some(result.failure)
+        }
+    }
+
+    func waitForImages(_ count: Int) {
+        wait(for: count) { if case .image = $0 { true } else { false } }
+    }
+
+    /// Of jobs, as those who watch all of them hear it.
+    func waitForEnds(_ count: Int) {
+        wait(for: count) { if case .ended = $0 { true } else { false } }
+    }
+
+    private func wait(for count: Int, _ isWanted: (Event.Content) -> Bool) {
+        state.wait { state in
+            let found = state.updates.count { update in
+                if case .event(let event) = update { isWanted(event.content) } else { false }
+            }
+            return found >= count ? () : nil
         }
     }
 

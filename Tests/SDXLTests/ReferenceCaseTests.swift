@@ -76,7 +76,7 @@ struct ReferenceCaseTests {
         return try (0..<count).map { image in
             let prompts = Prompts(reference, image: image)
             let recorder = TraceRecorder()
-            let run = SDXLRun(
+            let run = try SDXLRun(
                 plan: GenerationPlan(
                     model: "base", refinerModel: nil,
                     size: ImageSize(height: inputs.height, width: inputs.width), seeds: [0],
@@ -283,6 +283,12 @@ private struct BatchNoise: NoiseSource {
     mutating func fill(_ values: inout [Float]) {
         let all = generator.normals(values.count * count)
         values = Array(all[image * values.count..<(image + 1) * values.count])
+    }
+
+    func write(to writer: inout StateWriter) { generator.write(to: &writer) }
+
+    mutating func read(from reader: inout StateReader) throws(DamagedState) {
+        try generator.read(from: &reader)
     }
 }
 

@@ -22,7 +22,7 @@ struct TidyTests {
         "PNGEncoding": ["Generation", "CLibpng", "CPNGShim"],
         "Wire": ["Generation", "CProtobufC", "CRefineryProto"],
         "Transport": ["CLibuv", "Locking"],
-        "Jobs": ["Generation", "PNGEncoding", "Metrics", "Locking"],
+        "Jobs": ["Generation", "PNGEncoding", "Metrics", "Locking", "CSQLite"],
         "Server": ["Transport", "Wire", "Jobs", "Generation", "Metrics", "Locking"],
         "Client": ["Transport", "Wire", "Generation", "Locking"],
         "refinery": [

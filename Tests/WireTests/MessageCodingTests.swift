@@ -45,6 +45,9 @@ struct MessageCodingTests {
         request.seedImage = String(repeating: "a1", count: 32)
         request.maskImage = "b"
         request.strength = 0
+        request.priority = -10
+        request.deadlineMilliseconds = 1 << 40
+        request.detach = false
         return request
     }()
 
@@ -145,7 +148,7 @@ struct MessageCodingTests {
     }
 
     static let replies: [CallReply] =
-        Samples.events.map { .event($0) } + [
+        (Samples.events + [Samples.resumed]).map { .event($0) } + [
             .event(
                 Samples.event(
                     9,
@@ -157,6 +160,16 @@ struct MessageCodingTests {
                             advice: ["", "ä"])))),
             .event(Samples.event(0, .queued(Event.Queued(place: 0, etaSeconds: nil)))),
             .event(Samples.event(.max, .queued(Event.Queued(place: 0, etaSeconds: 0)))),
+            .event(Samples.event(1, .ended(Event.Ended(state: .finished, error: nil)))),
+            .event(
+                Samples.event(
+                    2, .ended(Event.Ended(state: .failed, error: Samples.badHandoff)))),
+            .job(Samples.jobs[0]), .job(Samples.jobs[1]),
+            .jobs(JobPage(jobs: [], nextToken: nil)),
+            .jobs(JobPage(jobs: Samples.jobs, nextToken: "5-ä")),
+            .imageChunk(ImageChunk(data: [], offset: 0, byteCount: 0, sha256: [])),
+            .imageChunk(
+                ImageChunk(data: [1, 2], offset: 1 << 33, byteCount: 1 << 34, sha256: [3])),
             .uploaded(PictureReceipt(name: "ab", received: 7, size: nil)),
             .uploaded(
                 PictureReceipt(name: "", received: 1 << 40, size: ImageSize(height: 1, width: 2))),
@@ -190,7 +203,9 @@ struct MessageCodingTests {
 
     @Test("a reply comes out as it went in", arguments: replies)
     func replyRoundTrip(_ reply: CallReply) throws {
-        #expect(try CallReply(reply.method, decoding: reply.packed()) == reply)
+        for method in Method.allCases where reply.answers(method) {
+            #expect(try CallReply(method, decoding: reply.packed()) == reply)
+        }
     }
 
     static let requests: [CallRequest] = [
@@ -199,7 +214,28 @@ struct MessageCodingTests {
         .uploadImage(
             PicturePiece(data: [0, 1, 255], offset: 1 << 40, total: .max, sha256: [1, 2])),
         .checkHealth(service: ""), .checkHealth(service: "refinery.v1.Server"),
+        .submit(full), .watch(jobID: nil, after: 0), .watch(jobID: "j", after: .max),
+        .getJob(""), .getJob("湖"), .listJobs(JobFilter()),
+        .listJobs(
+            JobFilter(states: JobState.allCases, model: "m", pageSize: 7, pageToken: "t")),
+        .cancelJob("j", .discard), .cancelJob("j", .decodeNow), .cancelJob("", .skipToRefiner),
+        .readImage(ImagePart(jobID: "j", imageIndex: 0)),
+        .readImage(ImagePart(jobID: "", imageIndex: 19, offset: 1 << 40, byteCount: 1 << 20)),
     ]
+
+    @Test(arguments: [
+        (Method.listJobs, "states", Bytes.varint(field: 1, 9)),
+        (.cancelJob, "outcome", Bytes.varint(field: 2, 3)),
+        (.getJob, "jobId", Bytes.bytes(field: 1, [0xFF])),
+    ])
+    func `a value that the schema does not know is refused by name`(
+        method: Method, field: String, bytes: [UInt8]
+    ) {
+        let error = #expect(throws: GenerationError.self) {
+            try CallRequest(method, decoding: bytes)
+        }
+        #expect(error?.status == .invalidArgument && error?.fields == [field])
+    }
 
     @Test("a request of every other method comes out as it went in", arguments: requests)
     func requestRoundTrip(_ request: CallRequest) throws {

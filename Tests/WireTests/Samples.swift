@@ -57,6 +57,27 @@ enum Samples {
                         refinerSeconds: 0.5, decodingSeconds: 0.25, totalSeconds: 2.875)))),
     ]
 
+    /// One with everything, one with nothing.
+    static let jobs: [JobDescription] = {
+        let plan = GenerationPlan(
+            model: "base", refinerModel: "refiner", size: ImageSize(height: 64, width: 72),
+            seeds: [], scheduler: "", spacing: "", timesteps: [], sigmas: [], baseSteps: 8,
+            refinerSteps: 2, handoff: nil, advice: [])
+        var full = JobDescription(
+            id: "j-1", state: .failed, plan: plan, createdMilliseconds: 1, sequence: .max)
+        (full.place, full.phase, full.imageIndex, full.imageCount) = (0, .refiner, 1, 3)
+        (full.step, full.etaSeconds, full.endedMilliseconds) = (9, 0, 2)
+        full.error = badHandoff
+        var empty = JobDescription(
+            id: "", state: .queued, plan: plan, createdMilliseconds: 0, sequence: 0)
+        empty.refinerModel = nil
+        return [full, empty]
+    }()
+
+    static let resumed = event(
+        1 << 32 + 1,
+        .resumed(Event.Resumed(imageIndex: 2, step: 7, reason: "The server was started again.")))
+
     static func event(_ sequence: UInt64, _ content: Event.Content) -> Event {
         Event(
             jobID: "j-1", sequence: sequence,

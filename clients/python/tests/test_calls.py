@@ -34,6 +34,7 @@ from refinery_client import (
     Queued,
     RefineryError,
     ResourceExhausted,
+    Resumed,
     Size,
     Status,
     Unavailable,
@@ -124,6 +125,13 @@ def test_a_two_stage_job_gives_all_its_events_in_order() -> None:
     assert decoding.eta_seconds == 0.5
     assert (image.png, image.width, image.height, image.seed) == (b"\x89PNG", 64, 32, 5)
     assert image.summary.total_seconds == 1.5
+
+
+def test_a_job_that_goes_on_after_a_break_says_where() -> None:
+    content = {"image_index": 1, "step": 4, "reason": "The server was started again."}
+    assert results_of(generating(), event(9, resumed=content)) == [
+        Resumed(job_id="job", sequence=9, time_ms=7, **content)
+    ]
 
 
 def test_a_transcript_cut_anywhere_reads_the_same() -> None:

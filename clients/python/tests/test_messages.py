@@ -79,6 +79,9 @@ def test_every_option_arrives_in_its_field() -> None:
             "mask_image": "b2" * 32,
             "strength": 0.5,
             "request_id": "mine",
+            "priority": -2,
+            "deadline_ms": 60_000,
+            "detach": False,
         }
     )
     unset = {field.name for field in request.DESCRIPTOR.fields} - {

@@ -637,6 +637,96 @@ void   refinery__v1__handed_off__free_unpacked
   assert(message->base.descriptor == &refinery__v1__handed_off__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   refinery__v1__resumed__init
+                     (Refinery__V1__Resumed         *message)
+{
+  static const Refinery__V1__Resumed init_value = REFINERY__V1__RESUMED__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__resumed__get_packed_size
+                     (const Refinery__V1__Resumed *message)
+{
+  assert(message->base.descriptor == &refinery__v1__resumed__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__resumed__pack
+                     (const Refinery__V1__Resumed *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__resumed__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__resumed__pack_to_buffer
+                     (const Refinery__V1__Resumed *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__resumed__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__Resumed *
+       refinery__v1__resumed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__Resumed *)
+     protobuf_c_message_unpack (&refinery__v1__resumed__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__resumed__free_unpacked
+                     (Refinery__V1__Resumed *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__resumed__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__ended__init
+                     (Refinery__V1__Ended         *message)
+{
+  static const Refinery__V1__Ended init_value = REFINERY__V1__ENDED__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__ended__get_packed_size
+                     (const Refinery__V1__Ended *message)
+{
+  assert(message->base.descriptor == &refinery__v1__ended__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__ended__pack
+                     (const Refinery__V1__Ended *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__ended__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__ended__pack_to_buffer
+                     (const Refinery__V1__Ended *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__ended__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__Ended *
+       refinery__v1__ended__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__Ended *)
+     protobuf_c_message_unpack (&refinery__v1__ended__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__ended__free_unpacked
+                     (Refinery__V1__Ended *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__ended__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   refinery__v1__image__init
                      (Refinery__V1__Image         *message)
 {
@@ -725,6 +815,411 @@ void   refinery__v1__summary__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &refinery__v1__summary__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__watch_request__init
+                     (Refinery__V1__WatchRequest         *message)
+{
+  static const Refinery__V1__WatchRequest init_value = REFINERY__V1__WATCH_REQUEST__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__watch_request__get_packed_size
+                     (const Refinery__V1__WatchRequest *message)
+{
+  assert(message->base.descriptor == &refinery__v1__watch_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__watch_request__pack
+                     (const Refinery__V1__WatchRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__watch_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__watch_request__pack_to_buffer
+                     (const Refinery__V1__WatchRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__watch_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__WatchRequest *
+       refinery__v1__watch_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__WatchRequest *)
+     protobuf_c_message_unpack (&refinery__v1__watch_request__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__watch_request__free_unpacked
+                     (Refinery__V1__WatchRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__watch_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__job_reference__init
+                     (Refinery__V1__JobReference         *message)
+{
+  static const Refinery__V1__JobReference init_value = REFINERY__V1__JOB_REFERENCE__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__job_reference__get_packed_size
+                     (const Refinery__V1__JobReference *message)
+{
+  assert(message->base.descriptor == &refinery__v1__job_reference__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__job_reference__pack
+                     (const Refinery__V1__JobReference *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__job_reference__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__job_reference__pack_to_buffer
+                     (const Refinery__V1__JobReference *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__job_reference__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__JobReference *
+       refinery__v1__job_reference__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__JobReference *)
+     protobuf_c_message_unpack (&refinery__v1__job_reference__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__job_reference__free_unpacked
+                     (Refinery__V1__JobReference *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__job_reference__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__job__init
+                     (Refinery__V1__Job         *message)
+{
+  static const Refinery__V1__Job init_value = REFINERY__V1__JOB__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__job__get_packed_size
+                     (const Refinery__V1__Job *message)
+{
+  assert(message->base.descriptor == &refinery__v1__job__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__job__pack
+                     (const Refinery__V1__Job *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__job__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__job__pack_to_buffer
+                     (const Refinery__V1__Job *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__job__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__Job *
+       refinery__v1__job__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__Job *)
+     protobuf_c_message_unpack (&refinery__v1__job__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__job__free_unpacked
+                     (Refinery__V1__Job *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__job__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__job_error__init
+                     (Refinery__V1__JobError         *message)
+{
+  static const Refinery__V1__JobError init_value = REFINERY__V1__JOB_ERROR__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__job_error__get_packed_size
+                     (const Refinery__V1__JobError *message)
+{
+  assert(message->base.descriptor == &refinery__v1__job_error__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__job_error__pack
+                     (const Refinery__V1__JobError *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__job_error__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__job_error__pack_to_buffer
+                     (const Refinery__V1__JobError *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__job_error__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__JobError *
+       refinery__v1__job_error__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__JobError *)
+     protobuf_c_message_unpack (&refinery__v1__job_error__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__job_error__free_unpacked
+                     (Refinery__V1__JobError *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__job_error__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__list_jobs_request__init
+                     (Refinery__V1__ListJobsRequest         *message)
+{
+  static const Refinery__V1__ListJobsRequest init_value = REFINERY__V1__LIST_JOBS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__list_jobs_request__get_packed_size
+                     (const Refinery__V1__ListJobsRequest *message)
+{
+  assert(message->base.descriptor == &refinery__v1__list_jobs_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__list_jobs_request__pack
+                     (const Refinery__V1__ListJobsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__list_jobs_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__list_jobs_request__pack_to_buffer
+                     (const Refinery__V1__ListJobsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__list_jobs_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__ListJobsRequest *
+       refinery__v1__list_jobs_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__ListJobsRequest *)
+     protobuf_c_message_unpack (&refinery__v1__list_jobs_request__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__list_jobs_request__free_unpacked
+                     (Refinery__V1__ListJobsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__list_jobs_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__list_jobs_response__init
+                     (Refinery__V1__ListJobsResponse         *message)
+{
+  static const Refinery__V1__ListJobsResponse init_value = REFINERY__V1__LIST_JOBS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__list_jobs_response__get_packed_size
+                     (const Refinery__V1__ListJobsResponse *message)
+{
+  assert(message->base.descriptor == &refinery__v1__list_jobs_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__list_jobs_response__pack
+                     (const Refinery__V1__ListJobsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__list_jobs_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__list_jobs_response__pack_to_buffer
+                     (const Refinery__V1__ListJobsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__list_jobs_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__ListJobsResponse *
+       refinery__v1__list_jobs_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__ListJobsResponse *)
+     protobuf_c_message_unpack (&refinery__v1__list_jobs_response__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__list_jobs_response__free_unpacked
+                     (Refinery__V1__ListJobsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__list_jobs_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__cancel_job_request__init
+                     (Refinery__V1__CancelJobRequest         *message)
+{
+  static const Refinery__V1__CancelJobRequest init_value = REFINERY__V1__CANCEL_JOB_REQUEST__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__cancel_job_request__get_packed_size
+                     (const Refinery__V1__CancelJobRequest *message)
+{
+  assert(message->base.descriptor == &refinery__v1__cancel_job_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__cancel_job_request__pack
+                     (const Refinery__V1__CancelJobRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__cancel_job_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__cancel_job_request__pack_to_buffer
+                     (const Refinery__V1__CancelJobRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__cancel_job_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__CancelJobRequest *
+       refinery__v1__cancel_job_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__CancelJobRequest *)
+     protobuf_c_message_unpack (&refinery__v1__cancel_job_request__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__cancel_job_request__free_unpacked
+                     (Refinery__V1__CancelJobRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__cancel_job_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__read_image_request__init
+                     (Refinery__V1__ReadImageRequest         *message)
+{
+  static const Refinery__V1__ReadImageRequest init_value = REFINERY__V1__READ_IMAGE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__read_image_request__get_packed_size
+                     (const Refinery__V1__ReadImageRequest *message)
+{
+  assert(message->base.descriptor == &refinery__v1__read_image_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__read_image_request__pack
+                     (const Refinery__V1__ReadImageRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__read_image_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__read_image_request__pack_to_buffer
+                     (const Refinery__V1__ReadImageRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__read_image_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__ReadImageRequest *
+       refinery__v1__read_image_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__ReadImageRequest *)
+     protobuf_c_message_unpack (&refinery__v1__read_image_request__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__read_image_request__free_unpacked
+                     (Refinery__V1__ReadImageRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__read_image_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__image_chunk__init
+                     (Refinery__V1__ImageChunk         *message)
+{
+  static const Refinery__V1__ImageChunk init_value = REFINERY__V1__IMAGE_CHUNK__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__image_chunk__get_packed_size
+                     (const Refinery__V1__ImageChunk *message)
+{
+  assert(message->base.descriptor == &refinery__v1__image_chunk__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__image_chunk__pack
+                     (const Refinery__V1__ImageChunk *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__image_chunk__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__image_chunk__pack_to_buffer
+                     (const Refinery__V1__ImageChunk *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__image_chunk__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__ImageChunk *
+       refinery__v1__image_chunk__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__ImageChunk *)
+     protobuf_c_message_unpack (&refinery__v1__image_chunk__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__image_chunk__free_unpacked
+                     (Refinery__V1__ImageChunk *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__image_chunk__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   refinery__v1__list_models_request__init
@@ -1132,7 +1627,7 @@ void   refinery__v1__error_detail__free_unpacked
   assert(message->base.descriptor == &refinery__v1__error_detail__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[31] =
+static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[34] =
 {
   {
     "request_id",
@@ -1506,11 +2001,49 @@ static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "priority",
+    32,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    offsetof(Refinery__V1__GenerateRequest, priority_presence_case),
+    offsetof(Refinery__V1__GenerateRequest, priority),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "deadline_ms",
+    33,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Refinery__V1__GenerateRequest, deadline_ms_presence_case),
+    offsetof(Refinery__V1__GenerateRequest, deadline_ms),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "detach",
+    34,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Refinery__V1__GenerateRequest, detach_presence_case),
+    offsetof(Refinery__V1__GenerateRequest, detach),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__generate_request__field_indices_by_name[] = {
   11,   /* field[11] = cfg_scale */
   20,   /* field[20] = clip_skip */
   15,   /* field[15] = crop_top_left */
+  32,   /* field[32] = deadline_ms */
+  33,   /* field[33] = detach */
   24,   /* field[24] = embeddings */
   29,   /* field[29] = eta */
   22,   /* field[22] = guidance_rescale */
@@ -1528,6 +2061,7 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   14,   /* field[14] = original_size */
   1,   /* field[1] = positive_prompt */
   3,   /* field[3] = positive_prompt_2 */
+  31,   /* field[31] = priority */
   21,   /* field[21] = prompt_weighting */
   13,   /* field[13] = refiner */
   0,   /* field[0] = request_id */
@@ -1543,7 +2077,7 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
 static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 31 }
+  { 0, 34 }
 };
 const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
 {
@@ -1553,7 +2087,7 @@ const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
   "Refinery__V1__GenerateRequest",
   "refinery.v1",
   sizeof(Refinery__V1__GenerateRequest),
-  31,
+  34,
   refinery__v1__generate_request__field_descriptors,
   refinery__v1__generate_request__field_indices_by_name,
   1,  refinery__v1__generate_request__number_ranges,
@@ -2129,7 +2663,7 @@ const ProtobufCMessageDescriptor refinery__v1__point__descriptor =
   (ProtobufCMessageInit) refinery__v1__point__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__event__field_descriptors[8] =
+static const ProtobufCFieldDescriptor refinery__v1__event__field_descriptors[10] =
 {
   {
     "job_id",
@@ -2227,21 +2761,47 @@ static const ProtobufCFieldDescriptor refinery__v1__event__field_descriptors[8] 
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "resumed",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Refinery__V1__Event, content_case),
+    offsetof(Refinery__V1__Event, resumed),
+    &refinery__v1__resumed__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ended",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Refinery__V1__Event, content_case),
+    offsetof(Refinery__V1__Event, ended),
+    &refinery__v1__ended__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__event__field_indices_by_name[] = {
   3,   /* field[3] = accepted */
+  9,   /* field[9] = ended */
   6,   /* field[6] = handed_off */
   7,   /* field[7] = image */
   0,   /* field[0] = job_id */
   5,   /* field[5] = progress */
   4,   /* field[4] = queued */
+  8,   /* field[8] = resumed */
   1,   /* field[1] = sequence */
   2,   /* field[2] = time_ms */
 };
 static const ProtobufCIntRange refinery__v1__event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor refinery__v1__event__descriptor =
 {
@@ -2251,7 +2811,7 @@ const ProtobufCMessageDescriptor refinery__v1__event__descriptor =
   "Refinery__V1__Event",
   "refinery.v1",
   sizeof(Refinery__V1__Event),
-  8,
+  10,
   refinery__v1__event__field_descriptors,
   refinery__v1__event__field_indices_by_name,
   1,  refinery__v1__event__number_ranges,
@@ -2825,6 +3385,121 @@ const ProtobufCMessageDescriptor refinery__v1__handed_off__descriptor =
   (ProtobufCMessageInit) refinery__v1__handed_off__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor refinery__v1__resumed__field_descriptors[3] =
+{
+  {
+    "image_index",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Resumed, image_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "step",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Resumed, step),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Resumed, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__resumed__field_indices_by_name[] = {
+  0,   /* field[0] = image_index */
+  2,   /* field[2] = reason */
+  1,   /* field[1] = step */
+};
+static const ProtobufCIntRange refinery__v1__resumed__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor refinery__v1__resumed__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.Resumed",
+  "Resumed",
+  "Refinery__V1__Resumed",
+  "refinery.v1",
+  sizeof(Refinery__V1__Resumed),
+  3,
+  refinery__v1__resumed__field_descriptors,
+  refinery__v1__resumed__field_indices_by_name,
+  1,  refinery__v1__resumed__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__resumed__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__ended__field_descriptors[2] =
+{
+  {
+    "state",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Ended, state),
+    &refinery__v1__job__state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Ended, error),
+    &refinery__v1__job_error__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__ended__field_indices_by_name[] = {
+  1,   /* field[1] = error */
+  0,   /* field[0] = state */
+};
+static const ProtobufCIntRange refinery__v1__ended__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor refinery__v1__ended__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.Ended",
+  "Ended",
+  "Refinery__V1__Ended",
+  "refinery.v1",
+  sizeof(Refinery__V1__Ended),
+  2,
+  refinery__v1__ended__field_descriptors,
+  refinery__v1__ended__field_indices_by_name,
+  1,  refinery__v1__ended__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__ended__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor refinery__v1__image__field_descriptors[8] =
 {
   {
@@ -2954,7 +3629,7 @@ const ProtobufCMessageDescriptor refinery__v1__image__descriptor =
   (ProtobufCMessageInit) refinery__v1__image__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__summary__field_descriptors[8] =
+static const ProtobufCFieldDescriptor refinery__v1__summary__field_descriptors[9] =
 {
   {
     "base_steps",
@@ -3052,12 +3727,25 @@ static const ProtobufCFieldDescriptor refinery__v1__summary__field_descriptors[8
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "is_cut_short",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Summary, is_cut_short),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__summary__field_indices_by_name[] = {
   3,   /* field[3] = base_seconds */
   0,   /* field[0] = base_steps */
   5,   /* field[5] = decoding_seconds */
   7,   /* field[7] = image_encoding_seconds */
+  8,   /* field[8] = is_cut_short */
   4,   /* field[4] = refiner_seconds */
   1,   /* field[1] = refiner_steps */
   2,   /* field[2] = text_encoding_seconds */
@@ -3066,7 +3754,7 @@ static const unsigned refinery__v1__summary__field_indices_by_name[] = {
 static const ProtobufCIntRange refinery__v1__summary__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor refinery__v1__summary__descriptor =
 {
@@ -3076,11 +3764,809 @@ const ProtobufCMessageDescriptor refinery__v1__summary__descriptor =
   "Refinery__V1__Summary",
   "refinery.v1",
   sizeof(Refinery__V1__Summary),
-  8,
+  9,
   refinery__v1__summary__field_descriptors,
   refinery__v1__summary__field_indices_by_name,
   1,  refinery__v1__summary__number_ranges,
   (ProtobufCMessageInit) refinery__v1__summary__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__watch_request__field_descriptors[2] =
+{
+  {
+    "job_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__WatchRequest, job_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after_sequence",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__WatchRequest, after_sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__watch_request__field_indices_by_name[] = {
+  1,   /* field[1] = after_sequence */
+  0,   /* field[0] = job_id */
+};
+static const ProtobufCIntRange refinery__v1__watch_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor refinery__v1__watch_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.WatchRequest",
+  "WatchRequest",
+  "Refinery__V1__WatchRequest",
+  "refinery.v1",
+  sizeof(Refinery__V1__WatchRequest),
+  2,
+  refinery__v1__watch_request__field_descriptors,
+  refinery__v1__watch_request__field_indices_by_name,
+  1,  refinery__v1__watch_request__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__watch_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__job_reference__field_descriptors[1] =
+{
+  {
+    "job_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__JobReference, job_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__job_reference__field_indices_by_name[] = {
+  0,   /* field[0] = job_id */
+};
+static const ProtobufCIntRange refinery__v1__job_reference__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor refinery__v1__job_reference__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.JobReference",
+  "JobReference",
+  "Refinery__V1__JobReference",
+  "refinery.v1",
+  sizeof(Refinery__V1__JobReference),
+  1,
+  refinery__v1__job_reference__field_descriptors,
+  refinery__v1__job_reference__field_indices_by_name,
+  1,  refinery__v1__job_reference__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__job_reference__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue refinery__v1__job__state__enum_values_by_number[6] =
+{
+  { "STATE_UNSPECIFIED", "REFINERY__V1__JOB__STATE__STATE_UNSPECIFIED", 0 },
+  { "QUEUED", "REFINERY__V1__JOB__STATE__QUEUED", 1 },
+  { "RUNNING", "REFINERY__V1__JOB__STATE__RUNNING", 2 },
+  { "FINISHED", "REFINERY__V1__JOB__STATE__FINISHED", 3 },
+  { "FAILED", "REFINERY__V1__JOB__STATE__FAILED", 4 },
+  { "CANCELLED", "REFINERY__V1__JOB__STATE__CANCELLED", 5 },
+};
+static const ProtobufCIntRange refinery__v1__job__state__value_ranges[] = {
+{0, 0},{0, 6}
+};
+static const ProtobufCEnumValueIndex refinery__v1__job__state__enum_values_by_name[6] =
+{
+  { "CANCELLED", 5 },
+  { "FAILED", 4 },
+  { "FINISHED", 3 },
+  { "QUEUED", 1 },
+  { "RUNNING", 2 },
+  { "STATE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor refinery__v1__job__state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "refinery.v1.Job.State",
+  "State",
+  "Refinery__V1__Job__State",
+  "refinery.v1",
+  6,
+  refinery__v1__job__state__enum_values_by_number,
+  6,
+  refinery__v1__job__state__enum_values_by_name,
+  1,
+  refinery__v1__job__state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__job__field_descriptors[17] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, state),
+    &refinery__v1__job__state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "place",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Refinery__V1__Job, place_presence_case),
+    offsetof(Refinery__V1__Job, place),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "phase",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, phase),
+    &refinery__v1__phase__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image_index",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, image_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image_count",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, image_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "step",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, step),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "base_steps",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, base_steps),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refiner_steps",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, refiner_steps),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "eta_seconds",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Refinery__V1__Job, eta_seconds_presence_case),
+    offsetof(Refinery__V1__Job, eta_seconds),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refiner_model",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, refiner_model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, size),
+    &refinery__v1__size__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "created_ms",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, created_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ended_ms",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, ended_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sequence",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "error",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, error),
+    &refinery__v1__job_error__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__job__field_indices_by_name[] = {
+  7,   /* field[7] = base_steps */
+  13,   /* field[13] = created_ms */
+  14,   /* field[14] = ended_ms */
+  16,   /* field[16] = error */
+  9,   /* field[9] = eta_seconds */
+  0,   /* field[0] = id */
+  5,   /* field[5] = image_count */
+  4,   /* field[4] = image_index */
+  10,   /* field[10] = model */
+  3,   /* field[3] = phase */
+  2,   /* field[2] = place */
+  11,   /* field[11] = refiner_model */
+  8,   /* field[8] = refiner_steps */
+  15,   /* field[15] = sequence */
+  12,   /* field[12] = size */
+  1,   /* field[1] = state */
+  6,   /* field[6] = step */
+};
+static const ProtobufCIntRange refinery__v1__job__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 17 }
+};
+const ProtobufCMessageDescriptor refinery__v1__job__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.Job",
+  "Job",
+  "Refinery__V1__Job",
+  "refinery.v1",
+  sizeof(Refinery__V1__Job),
+  17,
+  refinery__v1__job__field_descriptors,
+  refinery__v1__job__field_indices_by_name,
+  1,  refinery__v1__job__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__job__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__job_error__field_descriptors[3] =
+{
+  {
+    "code",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__JobError, code),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__JobError, message),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "detail",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__JobError, detail),
+    &refinery__v1__error_detail__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__job_error__field_indices_by_name[] = {
+  0,   /* field[0] = code */
+  2,   /* field[2] = detail */
+  1,   /* field[1] = message */
+};
+static const ProtobufCIntRange refinery__v1__job_error__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor refinery__v1__job_error__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.JobError",
+  "JobError",
+  "Refinery__V1__JobError",
+  "refinery.v1",
+  sizeof(Refinery__V1__JobError),
+  3,
+  refinery__v1__job_error__field_descriptors,
+  refinery__v1__job_error__field_indices_by_name,
+  1,  refinery__v1__job_error__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__job_error__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__list_jobs_request__field_descriptors[4] =
+{
+  {
+    "states",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_ENUM,
+    offsetof(Refinery__V1__ListJobsRequest, n_states),
+    offsetof(Refinery__V1__ListJobsRequest, states),
+    &refinery__v1__job__state__descriptor,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "model",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ListJobsRequest, model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ListJobsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ListJobsRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__list_jobs_request__field_indices_by_name[] = {
+  1,   /* field[1] = model */
+  2,   /* field[2] = page_size */
+  3,   /* field[3] = page_token */
+  0,   /* field[0] = states */
+};
+static const ProtobufCIntRange refinery__v1__list_jobs_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor refinery__v1__list_jobs_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.ListJobsRequest",
+  "ListJobsRequest",
+  "Refinery__V1__ListJobsRequest",
+  "refinery.v1",
+  sizeof(Refinery__V1__ListJobsRequest),
+  4,
+  refinery__v1__list_jobs_request__field_descriptors,
+  refinery__v1__list_jobs_request__field_indices_by_name,
+  1,  refinery__v1__list_jobs_request__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__list_jobs_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__list_jobs_response__field_descriptors[2] =
+{
+  {
+    "jobs",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Refinery__V1__ListJobsResponse, n_jobs),
+    offsetof(Refinery__V1__ListJobsResponse, jobs),
+    &refinery__v1__job__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ListJobsResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__list_jobs_response__field_indices_by_name[] = {
+  0,   /* field[0] = jobs */
+  1,   /* field[1] = next_page_token */
+};
+static const ProtobufCIntRange refinery__v1__list_jobs_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor refinery__v1__list_jobs_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.ListJobsResponse",
+  "ListJobsResponse",
+  "Refinery__V1__ListJobsResponse",
+  "refinery.v1",
+  sizeof(Refinery__V1__ListJobsResponse),
+  2,
+  refinery__v1__list_jobs_response__field_descriptors,
+  refinery__v1__list_jobs_response__field_indices_by_name,
+  1,  refinery__v1__list_jobs_response__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__list_jobs_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCEnumValue refinery__v1__cancel_job_request__outcome__enum_values_by_number[3] =
+{
+  { "DISCARD", "REFINERY__V1__CANCEL_JOB_REQUEST__OUTCOME__DISCARD", 0 },
+  { "DECODE_NOW", "REFINERY__V1__CANCEL_JOB_REQUEST__OUTCOME__DECODE_NOW", 1 },
+  { "SKIP_TO_REFINER", "REFINERY__V1__CANCEL_JOB_REQUEST__OUTCOME__SKIP_TO_REFINER", 2 },
+};
+static const ProtobufCIntRange refinery__v1__cancel_job_request__outcome__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex refinery__v1__cancel_job_request__outcome__enum_values_by_name[3] =
+{
+  { "DECODE_NOW", 1 },
+  { "DISCARD", 0 },
+  { "SKIP_TO_REFINER", 2 },
+};
+const ProtobufCEnumDescriptor refinery__v1__cancel_job_request__outcome__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "refinery.v1.CancelJobRequest.Outcome",
+  "Outcome",
+  "Refinery__V1__CancelJobRequest__Outcome",
+  "refinery.v1",
+  3,
+  refinery__v1__cancel_job_request__outcome__enum_values_by_number,
+  3,
+  refinery__v1__cancel_job_request__outcome__enum_values_by_name,
+  1,
+  refinery__v1__cancel_job_request__outcome__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__cancel_job_request__field_descriptors[2] =
+{
+  {
+    "job_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__CancelJobRequest, job_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "outcome",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__CancelJobRequest, outcome),
+    &refinery__v1__cancel_job_request__outcome__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__cancel_job_request__field_indices_by_name[] = {
+  0,   /* field[0] = job_id */
+  1,   /* field[1] = outcome */
+};
+static const ProtobufCIntRange refinery__v1__cancel_job_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor refinery__v1__cancel_job_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.CancelJobRequest",
+  "CancelJobRequest",
+  "Refinery__V1__CancelJobRequest",
+  "refinery.v1",
+  sizeof(Refinery__V1__CancelJobRequest),
+  2,
+  refinery__v1__cancel_job_request__field_descriptors,
+  refinery__v1__cancel_job_request__field_indices_by_name,
+  1,  refinery__v1__cancel_job_request__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__cancel_job_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__read_image_request__field_descriptors[4] =
+{
+  {
+    "job_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ReadImageRequest, job_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "image_index",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ReadImageRequest, image_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "offset",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ReadImageRequest, offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "byte_count",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ReadImageRequest, byte_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__read_image_request__field_indices_by_name[] = {
+  3,   /* field[3] = byte_count */
+  1,   /* field[1] = image_index */
+  0,   /* field[0] = job_id */
+  2,   /* field[2] = offset */
+};
+static const ProtobufCIntRange refinery__v1__read_image_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor refinery__v1__read_image_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.ReadImageRequest",
+  "ReadImageRequest",
+  "Refinery__V1__ReadImageRequest",
+  "refinery.v1",
+  sizeof(Refinery__V1__ReadImageRequest),
+  4,
+  refinery__v1__read_image_request__field_descriptors,
+  refinery__v1__read_image_request__field_indices_by_name,
+  1,  refinery__v1__read_image_request__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__read_image_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__image_chunk__field_descriptors[4] =
+{
+  {
+    "data",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ImageChunk, data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "offset",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ImageChunk, offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "byte_count",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ImageChunk, byte_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sha256",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ImageChunk, sha256),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__image_chunk__field_indices_by_name[] = {
+  2,   /* field[2] = byte_count */
+  0,   /* field[0] = data */
+  1,   /* field[1] = offset */
+  3,   /* field[3] = sha256 */
+};
+static const ProtobufCIntRange refinery__v1__image_chunk__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor refinery__v1__image_chunk__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.ImageChunk",
+  "ImageChunk",
+  "Refinery__V1__ImageChunk",
+  "refinery.v1",
+  sizeof(Refinery__V1__ImageChunk),
+  4,
+  refinery__v1__image_chunk__field_descriptors,
+  refinery__v1__image_chunk__field_indices_by_name,
+  1,  refinery__v1__image_chunk__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__image_chunk__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define refinery__v1__list_models_request__field_descriptors NULL
@@ -3881,14 +5367,26 @@ const ProtobufCEnumDescriptor refinery__v1__phase__descriptor =
   refinery__v1__phase__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor refinery__v1__image_generation__method_descriptors[2] =
+static const ProtobufCMethodDescriptor refinery__v1__image_generation__method_descriptors[8] =
 {
   { "Generate", &refinery__v1__generate_request__descriptor, &refinery__v1__event__descriptor },
+  { "Submit", &refinery__v1__generate_request__descriptor, &refinery__v1__job__descriptor },
+  { "Watch", &refinery__v1__watch_request__descriptor, &refinery__v1__event__descriptor },
+  { "GetJob", &refinery__v1__job_reference__descriptor, &refinery__v1__job__descriptor },
+  { "ListJobs", &refinery__v1__list_jobs_request__descriptor, &refinery__v1__list_jobs_response__descriptor },
+  { "CancelJob", &refinery__v1__cancel_job_request__descriptor, &refinery__v1__job__descriptor },
+  { "ReadImage", &refinery__v1__read_image_request__descriptor, &refinery__v1__image_chunk__descriptor },
   { "UploadImage", &refinery__v1__upload_image_request__descriptor, &refinery__v1__uploaded_image__descriptor },
 };
 const unsigned refinery__v1__image_generation__method_indices_by_name[] = {
+  5,        /* CancelJob */
   0,        /* Generate */
-  1         /* UploadImage */
+  3,        /* GetJob */
+  4,        /* ListJobs */
+  6,        /* ReadImage */
+  1,        /* Submit */
+  7,        /* UploadImage */
+  2         /* Watch */
 };
 const ProtobufCServiceDescriptor refinery__v1__image_generation__descriptor =
 {
@@ -3897,7 +5395,7 @@ const ProtobufCServiceDescriptor refinery__v1__image_generation__descriptor =
   "ImageGeneration",
   "Refinery__V1__ImageGeneration",
   "refinery.v1",
-  2,
+  8,
   refinery__v1__image_generation__method_descriptors,
   refinery__v1__image_generation__method_indices_by_name
 };
@@ -3909,13 +5407,61 @@ void refinery__v1__image_generation__generate(ProtobufCService *service,
   assert(service->descriptor == &refinery__v1__image_generation__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void refinery__v1__image_generation__submit(ProtobufCService *service,
+                                            const Refinery__V1__GenerateRequest *input,
+                                            Refinery__V1__Job_Closure closure,
+                                            void *closure_data)
+{
+  assert(service->descriptor == &refinery__v1__image_generation__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void refinery__v1__image_generation__watch(ProtobufCService *service,
+                                           const Refinery__V1__WatchRequest *input,
+                                           Refinery__V1__Event_Closure closure,
+                                           void *closure_data)
+{
+  assert(service->descriptor == &refinery__v1__image_generation__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void refinery__v1__image_generation__get_job(ProtobufCService *service,
+                                             const Refinery__V1__JobReference *input,
+                                             Refinery__V1__Job_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &refinery__v1__image_generation__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void refinery__v1__image_generation__list_jobs(ProtobufCService *service,
+                                               const Refinery__V1__ListJobsRequest *input,
+                                               Refinery__V1__ListJobsResponse_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &refinery__v1__image_generation__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void refinery__v1__image_generation__cancel_job(ProtobufCService *service,
+                                                const Refinery__V1__CancelJobRequest *input,
+                                                Refinery__V1__Job_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &refinery__v1__image_generation__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void refinery__v1__image_generation__read_image(ProtobufCService *service,
+                                                const Refinery__V1__ReadImageRequest *input,
+                                                Refinery__V1__ImageChunk_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &refinery__v1__image_generation__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void refinery__v1__image_generation__upload_image(ProtobufCService *service,
                                                   const Refinery__V1__UploadImageRequest *input,
                                                   Refinery__V1__UploadedImage_Closure closure,
                                                   void *closure_data)
 {
   assert(service->descriptor == &refinery__v1__image_generation__descriptor);
-  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void refinery__v1__image_generation__init (Refinery__V1__ImageGeneration_Service *service,
                                            Refinery__V1__ImageGeneration_ServiceDestroy destroy)

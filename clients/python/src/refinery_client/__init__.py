@@ -33,6 +33,7 @@ from .events import (
     Point,
     Progress,
     Queued,
+    Resumed,
     Size,
     Summary,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "Refiner",
     "RefineryError",
     "ResourceExhausted",
+    "Resumed",
     "ServerInfo",
     "ServerStats",
     "ServerUnreachable",

@@ -16,7 +16,7 @@ from typing import TextIO
 from . import Client, parameters
 from ._address import DEFAULT_ADDRESS
 from .errors import RefineryError, ServerUnreachable, Status
-from .events import Accepted, Event, HandedOff, Image, Phase, Progress, Queued
+from .events import Accepted, Event, HandedOff, Image, Phase, Progress, Queued, Resumed
 
 _REQUEST_AT_FAULT = {
     Status.INVALID_ARGUMENT,
@@ -192,6 +192,8 @@ class _Lines:
             self._change(_progress_line(event))
         elif isinstance(event, HandedOff):
             self._change(f"[handoff] the refiner takes over at step {event.handoff.step}")
+        elif isinstance(event, Resumed):
+            self.keep(event.reason)
 
     def keep(self, line: str) -> None:
         """A line that stays."""

@@ -24,6 +24,7 @@ from .events import (
     Point,
     Progress,
     Queued,
+    Resumed,
     Size,
     Summary,
 )
@@ -114,6 +115,13 @@ def _event(data: bytes) -> Event | None:
         )
     if kind == "image":
         return _image(event.image, shared)
+    if kind == "resumed":
+        return Resumed(
+            image_index=event.resumed.image_index,
+            step=event.resumed.step,
+            reason=event.resumed.reason,
+            **shared,
+        )
     return None
 
 
@@ -182,6 +190,7 @@ def _summary(summary: refinery_pb2.Summary) -> Summary:
         refiner_seconds=summary.refiner_seconds,
         decoding_seconds=summary.decoding_seconds,
         total_seconds=summary.total_seconds,
+        is_cut_short=summary.is_cut_short,
     )
 
 

@@ -1,4 +1,5 @@
-"""What a job reports while it runs: Accepted, then Queued and Progress, HandedOff, and Images.
+"""What a job reports while it runs: Accepted, then Queued and Progress, HandedOff, and Images;
+Resumed after a break.
 
 Fields that only some events have are None elsewhere. Times are seconds, sizes pixels.
 """
@@ -61,6 +62,7 @@ class Summary:
     refiner_seconds: float
     decoding_seconds: float
     total_seconds: float
+    is_cut_short: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +138,17 @@ class HandedOff(Event):
     image_index: int
     handoff: Handoff
     latents_sha256: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Event):
+    """The job goes on after a break, from ``step`` finished steps of an image; 0 begins it anew.
+    ``reason`` is for people. Where the server computes otherwise than before, a new Accepted comes
+    first."""
+
+    image_index: int
+    step: int
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)

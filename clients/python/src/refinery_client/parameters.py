@@ -125,4 +125,11 @@ class GenerateOptions(TypedDict, total=False):
     strength: float | None
     """0 to 1, 0.8 when absent: how much of the schedule is run on ``seed_image``."""
     request_id: str | None
-    """Chosen by the caller, at most 128 bytes; made up by the server when absent."""
+    """Chosen by the caller, at most 128 bytes; made up by the server when absent. The same request
+    under it again attaches to its job, also after a lost connection."""
+    priority: int | None
+    """-10 to 10: among the jobs that wait, higher is sooner."""
+    deadline_ms: int | None
+    """Milliseconds after which the job ends, waiting or running."""
+    detach: bool | None
+    """The job goes on when the connection is lost."""

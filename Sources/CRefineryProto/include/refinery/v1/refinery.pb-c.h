@@ -29,8 +29,19 @@ typedef struct Refinery__V1__Handoff Refinery__V1__Handoff;
 typedef struct Refinery__V1__Queued Refinery__V1__Queued;
 typedef struct Refinery__V1__Progress Refinery__V1__Progress;
 typedef struct Refinery__V1__HandedOff Refinery__V1__HandedOff;
+typedef struct Refinery__V1__Resumed Refinery__V1__Resumed;
+typedef struct Refinery__V1__Ended Refinery__V1__Ended;
 typedef struct Refinery__V1__Image Refinery__V1__Image;
 typedef struct Refinery__V1__Summary Refinery__V1__Summary;
+typedef struct Refinery__V1__WatchRequest Refinery__V1__WatchRequest;
+typedef struct Refinery__V1__JobReference Refinery__V1__JobReference;
+typedef struct Refinery__V1__Job Refinery__V1__Job;
+typedef struct Refinery__V1__JobError Refinery__V1__JobError;
+typedef struct Refinery__V1__ListJobsRequest Refinery__V1__ListJobsRequest;
+typedef struct Refinery__V1__ListJobsResponse Refinery__V1__ListJobsResponse;
+typedef struct Refinery__V1__CancelJobRequest Refinery__V1__CancelJobRequest;
+typedef struct Refinery__V1__ReadImageRequest Refinery__V1__ReadImageRequest;
+typedef struct Refinery__V1__ImageChunk Refinery__V1__ImageChunk;
 typedef struct Refinery__V1__ListModelsRequest Refinery__V1__ListModelsRequest;
 typedef struct Refinery__V1__ListModelsResponse Refinery__V1__ListModelsResponse;
 typedef struct Refinery__V1__Model Refinery__V1__Model;
@@ -53,6 +64,32 @@ typedef enum _Refinery__V1__Lora__ApplyTo {
   REFINERY__V1__LORA__APPLY_TO__BOTH = 2
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__LORA__APPLY_TO)
 } Refinery__V1__Lora__ApplyTo;
+typedef enum _Refinery__V1__Job__State {
+  REFINERY__V1__JOB__STATE__STATE_UNSPECIFIED = 0,
+  REFINERY__V1__JOB__STATE__QUEUED = 1,
+  REFINERY__V1__JOB__STATE__RUNNING = 2,
+  REFINERY__V1__JOB__STATE__FINISHED = 3,
+  REFINERY__V1__JOB__STATE__FAILED = 4,
+  REFINERY__V1__JOB__STATE__CANCELLED = 5
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__JOB__STATE)
+} Refinery__V1__Job__State;
+typedef enum _Refinery__V1__CancelJobRequest__Outcome {
+  /*
+   * The job ends with CANCELLED.
+   */
+  REFINERY__V1__CANCEL_JOB_REQUEST__OUTCOME__DISCARD = 0,
+  /*
+   * The image under way is decoded as it is predicted, after its first step at the earliest, and
+   * completes the job.
+   */
+  REFINERY__V1__CANCEL_JOB_REQUEST__OUTCOME__DECODE_NOW = 1,
+  /*
+   * The refiner takes the image under way over at once, after its first step at the earliest, and its
+   * picture completes the job.
+   */
+  REFINERY__V1__CANCEL_JOB_REQUEST__OUTCOME__SKIP_TO_REFINER = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__CANCEL_JOB_REQUEST__OUTCOME)
+} Refinery__V1__CancelJobRequest__Outcome;
 typedef enum _Refinery__V1__Model__Role {
   REFINERY__V1__MODEL__ROLE__UNUSABLE = 0,
   REFINERY__V1__MODEL__ROLE__BASE_MODEL = 1,
@@ -147,6 +184,24 @@ typedef enum {
   REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE_ETA = 30
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__CASE)
 } Refinery__V1__GenerateRequest__EtaPresenceCase;
+
+typedef enum {
+  REFINERY__V1__GENERATE_REQUEST__PRIORITY_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__GENERATE_REQUEST__PRIORITY_PRESENCE_PRIORITY = 32
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__GENERATE_REQUEST__PRIORITY_PRESENCE__CASE)
+} Refinery__V1__GenerateRequest__PriorityPresenceCase;
+
+typedef enum {
+  REFINERY__V1__GENERATE_REQUEST__DEADLINE_MS_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__GENERATE_REQUEST__DEADLINE_MS_PRESENCE_DEADLINE_MS = 33
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__GENERATE_REQUEST__DEADLINE_MS_PRESENCE__CASE)
+} Refinery__V1__GenerateRequest__DeadlineMsPresenceCase;
+
+typedef enum {
+  REFINERY__V1__GENERATE_REQUEST__DETACH_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__GENERATE_REQUEST__DETACH_PRESENCE_DETACH = 34
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__GENERATE_REQUEST__DETACH_PRESENCE__CASE)
+} Refinery__V1__GenerateRequest__DetachPresenceCase;
 
 /*
  * The field names are the public parameter contract's, in snake case, with its ranges and defaults.
@@ -262,10 +317,22 @@ struct  Refinery__V1__GenerateRequest
   union {
     double eta;
   };
+  Refinery__V1__GenerateRequest__PriorityPresenceCase priority_presence_case;
+  union {
+    int32_t priority;
+  };
+  Refinery__V1__GenerateRequest__DeadlineMsPresenceCase deadline_ms_presence_case;
+  union {
+    uint64_t deadline_ms;
+  };
+  Refinery__V1__GenerateRequest__DetachPresenceCase detach_presence_case;
+  union {
+    protobuf_c_boolean detach;
+  };
 };
 #define REFINERY__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__generate_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0,NULL, REFINERY__V1__HANDOFF_HISTORY__KEEP, 0,NULL, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0,NULL, REFINERY__V1__HANDOFF_HISTORY__KEEP, 0,NULL, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__PRIORITY_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__DEADLINE_MS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__DETACH_PRESENCE__NOT_SET, {0} }
 
 
 typedef enum {
@@ -505,7 +572,9 @@ typedef enum {
   REFINERY__V1__EVENT__CONTENT_QUEUED = 5,
   REFINERY__V1__EVENT__CONTENT_PROGRESS = 6,
   REFINERY__V1__EVENT__CONTENT_HANDED_OFF = 7,
-  REFINERY__V1__EVENT__CONTENT_IMAGE = 8
+  REFINERY__V1__EVENT__CONTENT_IMAGE = 8,
+  REFINERY__V1__EVENT__CONTENT_RESUMED = 9,
+  REFINERY__V1__EVENT__CONTENT_ENDED = 10
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__EVENT__CONTENT__CASE)
 } Refinery__V1__Event__ContentCase;
 
@@ -528,6 +597,11 @@ struct  Refinery__V1__Event
     Refinery__V1__Progress *progress;
     Refinery__V1__HandedOff *handed_off;
     Refinery__V1__Image *image;
+    Refinery__V1__Resumed *resumed;
+    /*
+     * To those who watch all jobs only.
+     */
+    Refinery__V1__Ended *ended;
   };
 };
 #define REFINERY__V1__EVENT__INIT \
@@ -669,9 +743,51 @@ struct  Refinery__V1__HandedOff
     , 0, NULL, {0,NULL} }
 
 
+/*
+ * The job goes on after a break: the server was started again, or a checkpoint was no good. Where the
+ * server computes otherwise than before, a new Accepted comes first.
+ */
+struct  Refinery__V1__Resumed
+{
+  ProtobufCMessage base;
+  uint32_t image_index;
+  /*
+   * Finished steps of that image from which it goes on; 0 begins it anew.
+   */
+  uint32_t step;
+  /*
+   * For people.
+   */
+  ProtobufCBinaryData reason;
+};
+#define REFINERY__V1__RESUMED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__resumed__descriptor) \
+    , 0, 0, {0,NULL} }
+
+
+/*
+ * The end of one of all jobs.
+ */
+struct  Refinery__V1__Ended
+{
+  ProtobufCMessage base;
+  Refinery__V1__Job__State state;
+  /*
+   * Absent for a job that is finished.
+   */
+  Refinery__V1__JobError *error;
+};
+#define REFINERY__V1__ENDED__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__ended__descriptor) \
+    , REFINERY__V1__JOB__STATE__STATE_UNSPECIFIED, NULL }
+
+
 struct  Refinery__V1__Image
 {
   ProtobufCMessage base;
+  /*
+   * Empty for those who watch all jobs: ReadImage gives it.
+   */
   ProtobufCBinaryData png;
   uint32_t width;
   uint32_t height;
@@ -703,10 +819,199 @@ struct  Refinery__V1__Summary
   double decoding_seconds;
   double total_seconds;
   double image_encoding_seconds;
+  /*
+   * CancelJob brought it to an early end with a picture.
+   */
+  protobuf_c_boolean is_cut_short;
 };
 #define REFINERY__V1__SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__summary__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+
+struct  Refinery__V1__WatchRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Empty: all jobs.
+   */
+  ProtobufCBinaryData job_id;
+  /*
+   * Of the last event that is known already; 0 is all that still counts. Of one job only.
+   */
+  uint64_t after_sequence;
+};
+#define REFINERY__V1__WATCH_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__watch_request__descriptor) \
+    , {0,NULL}, 0 }
+
+
+struct  Refinery__V1__JobReference
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData job_id;
+};
+#define REFINERY__V1__JOB_REFERENCE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__job_reference__descriptor) \
+    , {0,NULL} }
+
+
+typedef enum {
+  REFINERY__V1__JOB__PLACE_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__JOB__PLACE_PRESENCE_PLACE = 3
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__JOB__PLACE_PRESENCE__CASE)
+} Refinery__V1__Job__PlacePresenceCase;
+
+typedef enum {
+  REFINERY__V1__JOB__ETA_SECONDS_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__JOB__ETA_SECONDS_PRESENCE_ETA_SECONDS = 10
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__JOB__ETA_SECONDS_PRESENCE__CASE)
+} Refinery__V1__Job__EtaSecondsPresenceCase;
+
+struct  Refinery__V1__Job
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData id;
+  Refinery__V1__Job__State state;
+  /*
+   * What it last did; unspecified while it is queued.
+   */
+  Refinery__V1__Phase phase;
+  /*
+   * The image under way, and its finished steps.
+   */
+  uint32_t image_index;
+  uint32_t image_count;
+  uint32_t step;
+  uint32_t base_steps;
+  uint32_t refiner_steps;
+  ProtobufCBinaryData model;
+  ProtobufCBinaryData refiner_model;
+  Refinery__V1__Size *size;
+  /*
+   * Milliseconds since 1970; ended_ms is 0 until it has ended.
+   */
+  int64_t created_ms;
+  int64_t ended_ms;
+  /*
+   * Of its latest event.
+   */
+  uint64_t sequence;
+  /*
+   * Why it failed or was cancelled.
+   */
+  Refinery__V1__JobError *error;
+  Refinery__V1__Job__PlacePresenceCase place_presence_case;
+  union {
+    uint32_t place;
+  };
+  Refinery__V1__Job__EtaSecondsPresenceCase eta_seconds_presence_case;
+  union {
+    double eta_seconds;
+  };
+};
+#define REFINERY__V1__JOB__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__job__descriptor) \
+    , {0,NULL}, REFINERY__V1__JOB__STATE__STATE_UNSPECIFIED, REFINERY__V1__PHASE__PHASE_UNSPECIFIED, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, NULL, 0, 0, 0, NULL, REFINERY__V1__JOB__PLACE_PRESENCE__NOT_SET, {0}, REFINERY__V1__JOB__ETA_SECONDS_PRESENCE__NOT_SET, {0} }
+
+
+/*
+ * A status as it would have ended a stream.
+ */
+struct  Refinery__V1__JobError
+{
+  ProtobufCMessage base;
+  int32_t code;
+  ProtobufCBinaryData message;
+  Refinery__V1__ErrorDetail *detail;
+};
+#define REFINERY__V1__JOB_ERROR__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__job_error__descriptor) \
+    , 0, {0,NULL}, NULL }
+
+
+struct  Refinery__V1__ListJobsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Empty: all.
+   */
+  size_t n_states;
+  Refinery__V1__Job__State *states;
+  /*
+   * The id of a base model or refiner; empty: all.
+   */
+  ProtobufCBinaryData model;
+  /*
+   * 1 to 1000; 0 is 100.
+   */
+  uint32_t page_size;
+  /*
+   * ListJobsResponse.next_page_token of the page before; empty: the first page.
+   */
+  ProtobufCBinaryData page_token;
+};
+#define REFINERY__V1__LIST_JOBS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__list_jobs_request__descriptor) \
+    , 0,NULL, {0,NULL}, 0, {0,NULL} }
+
+
+struct  Refinery__V1__ListJobsResponse
+{
+  ProtobufCMessage base;
+  size_t n_jobs;
+  Refinery__V1__Job **jobs;
+  /*
+   * Empty after the last page.
+   */
+  ProtobufCBinaryData next_page_token;
+};
+#define REFINERY__V1__LIST_JOBS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__list_jobs_response__descriptor) \
+    , 0,NULL, {0,NULL} }
+
+
+struct  Refinery__V1__CancelJobRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData job_id;
+  Refinery__V1__CancelJobRequest__Outcome outcome;
+};
+#define REFINERY__V1__CANCEL_JOB_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__cancel_job_request__descriptor) \
+    , {0,NULL}, REFINERY__V1__CANCEL_JOB_REQUEST__OUTCOME__DISCARD }
+
+
+struct  Refinery__V1__ReadImageRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData job_id;
+  uint32_t image_index;
+  /*
+   * The first byte wanted, and how many; 0 is as many as one answer holds, 3 MiB.
+   */
+  uint64_t offset;
+  uint32_t byte_count;
+};
+#define REFINERY__V1__READ_IMAGE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__read_image_request__descriptor) \
+    , {0,NULL}, 0, 0, 0 }
+
+
+struct  Refinery__V1__ImageChunk
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData data;
+  uint64_t offset;
+  /*
+   * Of the whole file.
+   */
+  uint64_t byte_count;
+  ProtobufCBinaryData sha256;
+};
+#define REFINERY__V1__IMAGE_CHUNK__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__image_chunk__descriptor) \
+    , {0,NULL}, 0, 0, {0,NULL} }
 
 
 struct  Refinery__V1__ListModelsRequest
@@ -1131,6 +1436,44 @@ Refinery__V1__HandedOff *
 void   refinery__v1__handed_off__free_unpacked
                      (Refinery__V1__HandedOff *message,
                       ProtobufCAllocator *allocator);
+/* Refinery__V1__Resumed methods */
+void   refinery__v1__resumed__init
+                     (Refinery__V1__Resumed         *message);
+size_t refinery__v1__resumed__get_packed_size
+                     (const Refinery__V1__Resumed   *message);
+size_t refinery__v1__resumed__pack
+                     (const Refinery__V1__Resumed   *message,
+                      uint8_t             *out);
+size_t refinery__v1__resumed__pack_to_buffer
+                     (const Refinery__V1__Resumed   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__Resumed *
+       refinery__v1__resumed__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__resumed__free_unpacked
+                     (Refinery__V1__Resumed *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__Ended methods */
+void   refinery__v1__ended__init
+                     (Refinery__V1__Ended         *message);
+size_t refinery__v1__ended__get_packed_size
+                     (const Refinery__V1__Ended   *message);
+size_t refinery__v1__ended__pack
+                     (const Refinery__V1__Ended   *message,
+                      uint8_t             *out);
+size_t refinery__v1__ended__pack_to_buffer
+                     (const Refinery__V1__Ended   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__Ended *
+       refinery__v1__ended__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__ended__free_unpacked
+                     (Refinery__V1__Ended *message,
+                      ProtobufCAllocator *allocator);
 /* Refinery__V1__Image methods */
 void   refinery__v1__image__init
                      (Refinery__V1__Image         *message);
@@ -1168,6 +1511,177 @@ Refinery__V1__Summary *
                       const uint8_t       *data);
 void   refinery__v1__summary__free_unpacked
                      (Refinery__V1__Summary *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__WatchRequest methods */
+void   refinery__v1__watch_request__init
+                     (Refinery__V1__WatchRequest         *message);
+size_t refinery__v1__watch_request__get_packed_size
+                     (const Refinery__V1__WatchRequest   *message);
+size_t refinery__v1__watch_request__pack
+                     (const Refinery__V1__WatchRequest   *message,
+                      uint8_t             *out);
+size_t refinery__v1__watch_request__pack_to_buffer
+                     (const Refinery__V1__WatchRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__WatchRequest *
+       refinery__v1__watch_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__watch_request__free_unpacked
+                     (Refinery__V1__WatchRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__JobReference methods */
+void   refinery__v1__job_reference__init
+                     (Refinery__V1__JobReference         *message);
+size_t refinery__v1__job_reference__get_packed_size
+                     (const Refinery__V1__JobReference   *message);
+size_t refinery__v1__job_reference__pack
+                     (const Refinery__V1__JobReference   *message,
+                      uint8_t             *out);
+size_t refinery__v1__job_reference__pack_to_buffer
+                     (const Refinery__V1__JobReference   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__JobReference *
+       refinery__v1__job_reference__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__job_reference__free_unpacked
+                     (Refinery__V1__JobReference *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__Job methods */
+void   refinery__v1__job__init
+                     (Refinery__V1__Job         *message);
+size_t refinery__v1__job__get_packed_size
+                     (const Refinery__V1__Job   *message);
+size_t refinery__v1__job__pack
+                     (const Refinery__V1__Job   *message,
+                      uint8_t             *out);
+size_t refinery__v1__job__pack_to_buffer
+                     (const Refinery__V1__Job   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__Job *
+       refinery__v1__job__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__job__free_unpacked
+                     (Refinery__V1__Job *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__JobError methods */
+void   refinery__v1__job_error__init
+                     (Refinery__V1__JobError         *message);
+size_t refinery__v1__job_error__get_packed_size
+                     (const Refinery__V1__JobError   *message);
+size_t refinery__v1__job_error__pack
+                     (const Refinery__V1__JobError   *message,
+                      uint8_t             *out);
+size_t refinery__v1__job_error__pack_to_buffer
+                     (const Refinery__V1__JobError   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__JobError *
+       refinery__v1__job_error__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__job_error__free_unpacked
+                     (Refinery__V1__JobError *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__ListJobsRequest methods */
+void   refinery__v1__list_jobs_request__init
+                     (Refinery__V1__ListJobsRequest         *message);
+size_t refinery__v1__list_jobs_request__get_packed_size
+                     (const Refinery__V1__ListJobsRequest   *message);
+size_t refinery__v1__list_jobs_request__pack
+                     (const Refinery__V1__ListJobsRequest   *message,
+                      uint8_t             *out);
+size_t refinery__v1__list_jobs_request__pack_to_buffer
+                     (const Refinery__V1__ListJobsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__ListJobsRequest *
+       refinery__v1__list_jobs_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__list_jobs_request__free_unpacked
+                     (Refinery__V1__ListJobsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__ListJobsResponse methods */
+void   refinery__v1__list_jobs_response__init
+                     (Refinery__V1__ListJobsResponse         *message);
+size_t refinery__v1__list_jobs_response__get_packed_size
+                     (const Refinery__V1__ListJobsResponse   *message);
+size_t refinery__v1__list_jobs_response__pack
+                     (const Refinery__V1__ListJobsResponse   *message,
+                      uint8_t             *out);
+size_t refinery__v1__list_jobs_response__pack_to_buffer
+                     (const Refinery__V1__ListJobsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__ListJobsResponse *
+       refinery__v1__list_jobs_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__list_jobs_response__free_unpacked
+                     (Refinery__V1__ListJobsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__CancelJobRequest methods */
+void   refinery__v1__cancel_job_request__init
+                     (Refinery__V1__CancelJobRequest         *message);
+size_t refinery__v1__cancel_job_request__get_packed_size
+                     (const Refinery__V1__CancelJobRequest   *message);
+size_t refinery__v1__cancel_job_request__pack
+                     (const Refinery__V1__CancelJobRequest   *message,
+                      uint8_t             *out);
+size_t refinery__v1__cancel_job_request__pack_to_buffer
+                     (const Refinery__V1__CancelJobRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__CancelJobRequest *
+       refinery__v1__cancel_job_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__cancel_job_request__free_unpacked
+                     (Refinery__V1__CancelJobRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__ReadImageRequest methods */
+void   refinery__v1__read_image_request__init
+                     (Refinery__V1__ReadImageRequest         *message);
+size_t refinery__v1__read_image_request__get_packed_size
+                     (const Refinery__V1__ReadImageRequest   *message);
+size_t refinery__v1__read_image_request__pack
+                     (const Refinery__V1__ReadImageRequest   *message,
+                      uint8_t             *out);
+size_t refinery__v1__read_image_request__pack_to_buffer
+                     (const Refinery__V1__ReadImageRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__ReadImageRequest *
+       refinery__v1__read_image_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__read_image_request__free_unpacked
+                     (Refinery__V1__ReadImageRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__ImageChunk methods */
+void   refinery__v1__image_chunk__init
+                     (Refinery__V1__ImageChunk         *message);
+size_t refinery__v1__image_chunk__get_packed_size
+                     (const Refinery__V1__ImageChunk   *message);
+size_t refinery__v1__image_chunk__pack
+                     (const Refinery__V1__ImageChunk   *message,
+                      uint8_t             *out);
+size_t refinery__v1__image_chunk__pack_to_buffer
+                     (const Refinery__V1__ImageChunk   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__ImageChunk *
+       refinery__v1__image_chunk__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__image_chunk__free_unpacked
+                     (Refinery__V1__ImageChunk *message,
                       ProtobufCAllocator *allocator);
 /* Refinery__V1__ListModelsRequest methods */
 void   refinery__v1__list_models_request__init
@@ -1384,11 +1898,44 @@ typedef void (*Refinery__V1__Progress_Closure)
 typedef void (*Refinery__V1__HandedOff_Closure)
                  (const Refinery__V1__HandedOff *message,
                   void *closure_data);
+typedef void (*Refinery__V1__Resumed_Closure)
+                 (const Refinery__V1__Resumed *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__Ended_Closure)
+                 (const Refinery__V1__Ended *message,
+                  void *closure_data);
 typedef void (*Refinery__V1__Image_Closure)
                  (const Refinery__V1__Image *message,
                   void *closure_data);
 typedef void (*Refinery__V1__Summary_Closure)
                  (const Refinery__V1__Summary *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__WatchRequest_Closure)
+                 (const Refinery__V1__WatchRequest *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__JobReference_Closure)
+                 (const Refinery__V1__JobReference *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__Job_Closure)
+                 (const Refinery__V1__Job *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__JobError_Closure)
+                 (const Refinery__V1__JobError *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__ListJobsRequest_Closure)
+                 (const Refinery__V1__ListJobsRequest *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__ListJobsResponse_Closure)
+                 (const Refinery__V1__ListJobsResponse *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__CancelJobRequest_Closure)
+                 (const Refinery__V1__CancelJobRequest *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__ReadImageRequest_Closure)
+                 (const Refinery__V1__ReadImageRequest *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__ImageChunk_Closure)
+                 (const Refinery__V1__ImageChunk *message,
                   void *closure_data);
 typedef void (*Refinery__V1__ListModelsRequest_Closure)
                  (const Refinery__V1__ListModelsRequest *message,
@@ -1428,6 +1975,30 @@ struct Refinery__V1__ImageGeneration_Service
                    const Refinery__V1__GenerateRequest *input,
                    Refinery__V1__Event_Closure closure,
                    void *closure_data);
+  void (*submit)(Refinery__V1__ImageGeneration_Service *service,
+                 const Refinery__V1__GenerateRequest *input,
+                 Refinery__V1__Job_Closure closure,
+                 void *closure_data);
+  void (*watch)(Refinery__V1__ImageGeneration_Service *service,
+                const Refinery__V1__WatchRequest *input,
+                Refinery__V1__Event_Closure closure,
+                void *closure_data);
+  void (*get_job)(Refinery__V1__ImageGeneration_Service *service,
+                  const Refinery__V1__JobReference *input,
+                  Refinery__V1__Job_Closure closure,
+                  void *closure_data);
+  void (*list_jobs)(Refinery__V1__ImageGeneration_Service *service,
+                    const Refinery__V1__ListJobsRequest *input,
+                    Refinery__V1__ListJobsResponse_Closure closure,
+                    void *closure_data);
+  void (*cancel_job)(Refinery__V1__ImageGeneration_Service *service,
+                     const Refinery__V1__CancelJobRequest *input,
+                     Refinery__V1__Job_Closure closure,
+                     void *closure_data);
+  void (*read_image)(Refinery__V1__ImageGeneration_Service *service,
+                     const Refinery__V1__ReadImageRequest *input,
+                     Refinery__V1__ImageChunk_Closure closure,
+                     void *closure_data);
   void (*upload_image)(Refinery__V1__ImageGeneration_Service *service,
                        const Refinery__V1__UploadImageRequest *input,
                        Refinery__V1__UploadedImage_Closure closure,
@@ -1441,11 +2012,41 @@ void refinery__v1__image_generation__init (Refinery__V1__ImageGeneration_Service
 #define REFINERY__V1__IMAGE_GENERATION__INIT(function_prefix__) \
     { REFINERY__V1__IMAGE_GENERATION__BASE_INIT,\
       function_prefix__ ## generate,\
+      function_prefix__ ## submit,\
+      function_prefix__ ## watch,\
+      function_prefix__ ## get_job,\
+      function_prefix__ ## list_jobs,\
+      function_prefix__ ## cancel_job,\
+      function_prefix__ ## read_image,\
       function_prefix__ ## upload_image  }
 void refinery__v1__image_generation__generate(ProtobufCService *service,
                                               const Refinery__V1__GenerateRequest *input,
                                               Refinery__V1__Event_Closure closure,
                                               void *closure_data);
+void refinery__v1__image_generation__submit(ProtobufCService *service,
+                                            const Refinery__V1__GenerateRequest *input,
+                                            Refinery__V1__Job_Closure closure,
+                                            void *closure_data);
+void refinery__v1__image_generation__watch(ProtobufCService *service,
+                                           const Refinery__V1__WatchRequest *input,
+                                           Refinery__V1__Event_Closure closure,
+                                           void *closure_data);
+void refinery__v1__image_generation__get_job(ProtobufCService *service,
+                                             const Refinery__V1__JobReference *input,
+                                             Refinery__V1__Job_Closure closure,
+                                             void *closure_data);
+void refinery__v1__image_generation__list_jobs(ProtobufCService *service,
+                                               const Refinery__V1__ListJobsRequest *input,
+                                               Refinery__V1__ListJobsResponse_Closure closure,
+                                               void *closure_data);
+void refinery__v1__image_generation__cancel_job(ProtobufCService *service,
+                                                const Refinery__V1__CancelJobRequest *input,
+                                                Refinery__V1__Job_Closure closure,
+                                                void *closure_data);
+void refinery__v1__image_generation__read_image(ProtobufCService *service,
+                                                const Refinery__V1__ReadImageRequest *input,
+                                                Refinery__V1__ImageChunk_Closure closure,
+                                                void *closure_data);
 void refinery__v1__image_generation__upload_image(ProtobufCService *service,
                                                   const Refinery__V1__UploadImageRequest *input,
                                                   Refinery__V1__UploadedImage_Closure closure,
@@ -1530,8 +2131,21 @@ extern const ProtobufCMessageDescriptor refinery__v1__handoff__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__queued__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__progress__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__handed_off__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__resumed__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__ended__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__image__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__summary__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__watch_request__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__job_reference__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__job__descriptor;
+extern const ProtobufCEnumDescriptor    refinery__v1__job__state__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__job_error__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__list_jobs_request__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__list_jobs_response__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__cancel_job_request__descriptor;
+extern const ProtobufCEnumDescriptor    refinery__v1__cancel_job_request__outcome__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__read_image_request__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__image_chunk__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__list_models_request__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__list_models_response__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__model__descriptor;

@@ -44,6 +44,19 @@ class Accepted(_message.Message):
     timesteps: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, model: _Optional[str] = ..., refiner_model: _Optional[str] = ..., size: _Optional[_Union[Size, _Mapping]] = ..., seeds: _Optional[_Iterable[int]] = ..., scheduler: _Optional[str] = ..., spacing: _Optional[str] = ..., timesteps: _Optional[_Iterable[float]] = ..., sigmas: _Optional[_Iterable[float]] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., advice: _Optional[_Iterable[str]] = ..., fingerprint: _Optional[str] = ...) -> None: ...
 
+class CancelJobRequest(_message.Message):
+    __slots__ = ["job_id", "outcome"]
+    class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    DECODE_NOW: CancelJobRequest.Outcome
+    DISCARD: CancelJobRequest.Outcome
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    SKIP_TO_REFINER: CancelJobRequest.Outcome
+    job_id: str
+    outcome: CancelJobRequest.Outcome
+    def __init__(self, job_id: _Optional[str] = ..., outcome: _Optional[_Union[CancelJobRequest.Outcome, str]] = ...) -> None: ...
+
 class Embedding(_message.Message):
     __slots__ = ["model", "weight"]
     MODEL_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +64,14 @@ class Embedding(_message.Message):
     model: str
     weight: float
     def __init__(self, model: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
+
+class Ended(_message.Message):
+    __slots__ = ["error", "state"]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    error: JobError
+    state: Job.State
+    def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., error: _Optional[_Union[JobError, _Mapping]] = ...) -> None: ...
 
 class ErrorDetail(_message.Message):
     __slots__ = ["code", "fields", "retryable"]
@@ -63,30 +84,36 @@ class ErrorDetail(_message.Message):
     def __init__(self, code: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., retryable: bool = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ["accepted", "handed_off", "image", "job_id", "progress", "queued", "sequence", "time_ms"]
+    __slots__ = ["accepted", "ended", "handed_off", "image", "job_id", "progress", "queued", "resumed", "sequence", "time_ms"]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
     HANDED_OFF_FIELD_NUMBER: _ClassVar[int]
     IMAGE_FIELD_NUMBER: _ClassVar[int]
     JOB_ID_FIELD_NUMBER: _ClassVar[int]
     PROGRESS_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     accepted: Accepted
+    ended: Ended
     handed_off: HandedOff
     image: Image
     job_id: str
     progress: Progress
     queued: Queued
+    resumed: Resumed
     sequence: int
     time_ms: int
-    def __init__(self, job_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time_ms: _Optional[int] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ...) -> None: ...
+    def __init__(self, job_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time_ms: _Optional[int] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ["cfg_scale", "clip_skip", "crop_top_left", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "loras", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "vae", "width"]
+    __slots__ = ["cfg_scale", "clip_skip", "crop_top_left", "deadline_ms", "detach", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "loras", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "priority", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "vae", "width"]
     CFG_SCALE_FIELD_NUMBER: _ClassVar[int]
     CLIP_SKIP_FIELD_NUMBER: _ClassVar[int]
     CROP_TOP_LEFT_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    DETACH_FIELD_NUMBER: _ClassVar[int]
     EMBEDDINGS_FIELD_NUMBER: _ClassVar[int]
     ETA_FIELD_NUMBER: _ClassVar[int]
     GUIDANCE_RESCALE_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +131,7 @@ class GenerateRequest(_message.Message):
     ORIGINAL_SIZE_FIELD_NUMBER: _ClassVar[int]
     POSITIVE_PROMPT_2_FIELD_NUMBER: _ClassVar[int]
     POSITIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     PROMPT_WEIGHTING_FIELD_NUMBER: _ClassVar[int]
     REFINER_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
@@ -118,6 +146,8 @@ class GenerateRequest(_message.Message):
     cfg_scale: float
     clip_skip: int
     crop_top_left: Point
+    deadline_ms: int
+    detach: bool
     embeddings: _containers.RepeatedCompositeFieldContainer[Embedding]
     eta: float
     guidance_rescale: float
@@ -135,6 +165,7 @@ class GenerateRequest(_message.Message):
     original_size: Size
     positive_prompt: str
     positive_prompt_2: str
+    priority: int
     prompt_weighting: str
     refiner: Refiner
     request_id: str
@@ -146,7 +177,7 @@ class GenerateRequest(_message.Message):
     target_size: Size
     vae: str
     width: int
-    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., vae: _Optional[str] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ..., loras: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., vae: _Optional[str] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ..., loras: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ..., priority: _Optional[int] = ..., deadline_ms: _Optional[int] = ..., detach: bool = ...) -> None: ...
 
 class GetInfoRequest(_message.Message):
     __slots__ = []
@@ -197,6 +228,100 @@ class Image(_message.Message):
     summary: Summary
     width: int
     def __init__(self, png: _Optional[bytes] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., seed: _Optional[int] = ..., sha256: _Optional[bytes] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ...) -> None: ...
+
+class ImageChunk(_message.Message):
+    __slots__ = ["byte_count", "data", "offset", "sha256"]
+    BYTE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    byte_count: int
+    data: bytes
+    offset: int
+    sha256: bytes
+    def __init__(self, data: _Optional[bytes] = ..., offset: _Optional[int] = ..., byte_count: _Optional[int] = ..., sha256: _Optional[bytes] = ...) -> None: ...
+
+class Job(_message.Message):
+    __slots__ = ["base_steps", "created_ms", "ended_ms", "error", "eta_seconds", "id", "image_count", "image_index", "model", "phase", "place", "refiner_model", "refiner_steps", "sequence", "size", "state", "step"]
+    class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = []
+    BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED: Job.State
+    CREATED_MS_FIELD_NUMBER: _ClassVar[int]
+    ENDED_MS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    ETA_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    FAILED: Job.State
+    FINISHED: Job.State
+    ID_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    PLACE_FIELD_NUMBER: _ClassVar[int]
+    QUEUED: Job.State
+    REFINER_MODEL_FIELD_NUMBER: _ClassVar[int]
+    REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
+    RUNNING: Job.State
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    STATE_UNSPECIFIED: Job.State
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    base_steps: int
+    created_ms: int
+    ended_ms: int
+    error: JobError
+    eta_seconds: float
+    id: str
+    image_count: int
+    image_index: int
+    model: str
+    phase: Phase
+    place: int
+    refiner_model: str
+    refiner_steps: int
+    sequence: int
+    size: Size
+    state: Job.State
+    step: int
+    def __init__(self, id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., place: _Optional[int] = ..., phase: _Optional[_Union[Phase, str]] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ..., step: _Optional[int] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., eta_seconds: _Optional[float] = ..., model: _Optional[str] = ..., refiner_model: _Optional[str] = ..., size: _Optional[_Union[Size, _Mapping]] = ..., created_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., sequence: _Optional[int] = ..., error: _Optional[_Union[JobError, _Mapping]] = ...) -> None: ...
+
+class JobError(_message.Message):
+    __slots__ = ["code", "detail", "message"]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    detail: ErrorDetail
+    message: str
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., detail: _Optional[_Union[ErrorDetail, _Mapping]] = ...) -> None: ...
+
+class JobReference(_message.Message):
+    __slots__ = ["job_id"]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class ListJobsRequest(_message.Message):
+    __slots__ = ["model", "page_size", "page_token", "states"]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    STATES_FIELD_NUMBER: _ClassVar[int]
+    model: str
+    page_size: int
+    page_token: str
+    states: _containers.RepeatedScalarFieldContainer[Job.State]
+    def __init__(self, states: _Optional[_Iterable[_Union[Job.State, str]]] = ..., model: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListJobsResponse(_message.Message):
+    __slots__ = ["jobs", "next_page_token"]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[Job]
+    next_page_token: str
+    def __init__(self, jobs: _Optional[_Iterable[_Union[Job, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = []
@@ -307,6 +432,18 @@ class Queued(_message.Message):
     place: int
     def __init__(self, place: _Optional[int] = ..., eta_seconds: _Optional[float] = ...) -> None: ...
 
+class ReadImageRequest(_message.Message):
+    __slots__ = ["byte_count", "image_index", "job_id", "offset"]
+    BYTE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    byte_count: int
+    image_index: int
+    job_id: str
+    offset: int
+    def __init__(self, job_id: _Optional[str] = ..., image_index: _Optional[int] = ..., offset: _Optional[int] = ..., byte_count: _Optional[int] = ...) -> None: ...
+
 class Refiner(_message.Message):
     __slots__ = ["aesthetic_score", "cfg_scale", "model", "negative_aesthetic_score", "negative_prompt", "positive_prompt", "start_sigma", "start_step", "start_step_percentage", "start_timestep"]
     AESTHETIC_SCORE_FIELD_NUMBER: _ClassVar[int]
@@ -330,6 +467,16 @@ class Refiner(_message.Message):
     start_step_percentage: int
     start_timestep: float
     def __init__(self, model: _Optional[str] = ..., start_step: _Optional[int] = ..., start_step_percentage: _Optional[int] = ..., start_timestep: _Optional[float] = ..., start_sigma: _Optional[float] = ..., cfg_scale: _Optional[float] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., aesthetic_score: _Optional[float] = ..., negative_aesthetic_score: _Optional[float] = ...) -> None: ...
+
+class Resumed(_message.Message):
+    __slots__ = ["image_index", "reason", "step"]
+    IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    image_index: int
+    reason: str
+    step: int
+    def __init__(self, image_index: _Optional[int] = ..., step: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class ServerInfo(_message.Message):
     __slots__ = ["blas_core", "blas_gflops", "default_model", "lanes", "queue_limit", "request_byte_limit", "side_limit", "threads_per_lane", "uptime_seconds", "version"]
@@ -392,11 +539,12 @@ class Size(_message.Message):
     def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ...) -> None: ...
 
 class Summary(_message.Message):
-    __slots__ = ["base_seconds", "base_steps", "decoding_seconds", "image_encoding_seconds", "refiner_seconds", "refiner_steps", "text_encoding_seconds", "total_seconds"]
+    __slots__ = ["base_seconds", "base_steps", "decoding_seconds", "image_encoding_seconds", "is_cut_short", "refiner_seconds", "refiner_steps", "text_encoding_seconds", "total_seconds"]
     BASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
     DECODING_SECONDS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_ENCODING_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    IS_CUT_SHORT_FIELD_NUMBER: _ClassVar[int]
     REFINER_SECONDS_FIELD_NUMBER: _ClassVar[int]
     REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
     TEXT_ENCODING_SECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -405,11 +553,12 @@ class Summary(_message.Message):
     base_steps: int
     decoding_seconds: float
     image_encoding_seconds: float
+    is_cut_short: bool
     refiner_seconds: float
     refiner_steps: int
     text_encoding_seconds: float
     total_seconds: float
-    def __init__(self, base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., text_encoding_seconds: _Optional[float] = ..., base_seconds: _Optional[float] = ..., refiner_seconds: _Optional[float] = ..., decoding_seconds: _Optional[float] = ..., total_seconds: _Optional[float] = ..., image_encoding_seconds: _Optional[float] = ...) -> None: ...
+    def __init__(self, base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., text_encoding_seconds: _Optional[float] = ..., base_seconds: _Optional[float] = ..., refiner_seconds: _Optional[float] = ..., decoding_seconds: _Optional[float] = ..., total_seconds: _Optional[float] = ..., image_encoding_seconds: _Optional[float] = ..., is_cut_short: bool = ...) -> None: ...
 
 class UploadImageRequest(_message.Message):
     __slots__ = ["data", "offset", "sha256", "total"]
@@ -436,6 +585,14 @@ class UploadedImage(_message.Message):
     sha256: str
     width: int
     def __init__(self, sha256: _Optional[str] = ..., received: _Optional[int] = ..., complete: bool = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+
+class WatchRequest(_message.Message):
+    __slots__ = ["after_sequence", "job_id"]
+    AFTER_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    after_sequence: int
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ..., after_sequence: _Optional[int] = ...) -> None: ...
 
 class HandoffHistory(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = []

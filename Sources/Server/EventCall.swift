@@ -4,9 +4,9 @@ internal import Logging
 internal import Transport
 internal import Wire
 
-/// One call of Generate: brings its job's events to its stream, and the loss of its connection to
+/// One call of Generate or Watch: brings a job's events to its stream, and the loss of its connection to
 /// the job. Lives on the loop's thread; the job reports from its lane's.
-final class GenerateCall {
+final class EventCall {
     private let stream: StreamID
     private let server: ServerCore
     /// Nil once the call is over.
@@ -23,10 +23,13 @@ final class GenerateCall {
     /// The job's latest event by its own count, and the repetitions we have put among them.
     private var jobSequence: UInt64 = 0
     private var repeatCount: UInt64 = 0
+    private var isPaused = false
 
-    /// - Throws: why there is no job; nothing is left behind then.
+    /// - Parameter attach: finds or makes the job, given whom to tell of it.
+    /// - Throws: what `attach` does; nothing is left behind then.
     init(
-        _ request: GenerationRequest, _ call: ServerConnectionState.Call, session: Session
+        _ call: ServerConnectionState.Call, session: Session,
+        attach: (@escaping @Sendable (JobUpdate) -> Void) throws(GenerationError) -> JobHandle
     ) throws(GenerationError) {
         stream = call.stream
         server = session.server
@@ -36,14 +39,12 @@ final class GenerateCall {
             // A lane shall not wait for the loop, nor touch what lives there.
             let loop = server.loop
             let bound = LoopBound(self, to: loop)
-            handle = try server.jobs.submit(request, deadline: call.timeout) { update in
-                loop.submit { bound.value.receive(update) }
-            }
+            handle = try attach { update in loop.submit { bound.value.receive(update) } }
         } catch {
             quietTimer.close()
             throw error
         }
-        server.jobDidStart()
+        server.callDidStart()
     }
 
     // MARK: From the job
@@ -55,6 +56,8 @@ final class GenerateCall {
             jobSequence = event.sequence
             event.sequence += repeatCount
             if case .accepted(let plan) = event.content { self.plan = plan }
+            // Of all jobs the next is as likely another's.
+            if handle?.jobID.isEmpty == true { return deliverOfAll(event, to: session) }
             if event.isReplaceable { latest = (event, .now) }
             deliver(event, to: session)
         case .ended(.success):
@@ -73,9 +76,23 @@ final class GenerateCall {
         }
         // Whatever was held back is older: sequence numbers grow, gaps are allowed.
         heldEvent = nil
-        guard session.send(event, on: stream) else { return cancel() }
+        guard session.send(event, on: stream) else { return leave() }
+        pauseWhileFull(session)
         let interval = server.configuration.progressInterval
         quietTimer.start(after: interval, every: interval) { [unowned self] in repeatLatest() }
+    }
+
+    /// What replaces itself may be left out while the peer does not read: there is more of it.
+    private func deliverOfAll(_ event: Event, to session: Session) {
+        if event.isReplaceable, !session.isWritable { return }
+        guard session.send(event, on: stream) else { return leave() }
+    }
+
+    /// Finished pictures wait in the store until there is room for them.
+    private func pauseWhileFull(_ session: Session) {
+        guard let handle, isPaused != !session.isWritable else { return }
+        isPaused = !session.isWritable
+        server.jobs.setPaused(isPaused, handle)
     }
 
     /// A long step is no reason for silence: the caller sees that the job lives.
@@ -91,16 +108,22 @@ final class GenerateCall {
     // MARK: From the connection
 
     /// The peer has caught up.
-    func sendHeldEvent() {
-        guard let session, let heldEvent else { return }
-        deliver(heldEvent, to: session)
+    func catchUp() {
+        guard let session else { return }
+        pauseWhileFull(session)
+        if let heldEvent { deliver(heldEvent, to: session) }
     }
 
-    /// Nobody waits for the job any more: it ends before its next step.
-    func cancel() {
+    /// Nobody hears it any more; a job that is the call's alone ends before its next step.
+    func leave() {
         guard session != nil else { return }
-        if let handle { server.jobs.cancel(handle) }
-        end("cancelled")
+        if let handle { server.jobs.leave(handle) }
+        end("left")
+    }
+
+    /// The server stops: a job that outlives it is not cancelled by the loss of its connection.
+    func endForStop() {
+        if server.jobs.isDurable { end("stopped") } else { leave() }
     }
 
     private func end(_ outcome: String, _ error: GenerationError? = nil) {
@@ -119,7 +142,7 @@ final class GenerateCall {
             metadata["handoff"] = "\(plan.handoff.map { String($0.step) } ?? "none")"
         }
         if let error { metadata["code"] = "\(error.code.loggable())" }
-        server.logger.info("job ended", metadata: metadata)
-        server.jobDidEnd()
+        server.logger.info("call ended", metadata: metadata)
+        server.callDidEnd()
     }
 }

@@ -1,0 +1,64 @@
+internal import Generation
+
+/// How long ended jobs and their pictures are kept; the oldest go first.
+public struct Retention: Equatable, Sendable {
+    public var age: Duration
+    /// Of the pictures' files together.
+    public var byteMaximum: Int
+    public var countMaximum: Int
+
+    public init(
+        age: Duration = .seconds(7 * 24 * 3600), byteMaximum: Int = 4 << 30,
+        countMaximum: Int = 10_000
+    ) {
+        self.age = age
+        self.byteMaximum = byteMaximum
+        self.countMaximum = countMaximum
+    }
+}
+
+/// The ended jobs that are still known, in the order in which they ended.
+struct EndedJobs {
+    private var jobs: [String: EndedJob] = [:]
+    /// Also of jobs that are gone by now; their places are skipped.
+    private var order: [(id: String, endedMilliseconds: Int64)] = []
+    private var byteCount = 0
+
+    subscript(id: String) -> EndedJob? { jobs[id] }
+
+    var count: Int { jobs.count }
+    var all: some Sequence<EndedJob> { jobs.values }
+
+    mutating func add(_ job: EndedJob) {
+        let id = job.description.id
+        remove(id)
+        jobs[id] = job
+        byteCount += job.byteCount
+        order.append((id, job.description.endedMilliseconds ?? 0))
+    }
+
+    mutating func remove(_ id: String) {
+        guard let job = jobs.removeValue(forKey: id) else { return }
+        byteCount -= job.byteCount
+    }
+
+    /// Removes what is beyond the limits.
+    /// - Returns: the ids of what is gone.
+    mutating func prune(_ retention: Retention, now: Int64) -> [String] {
+        let eldest = now - retention.age.wholeMilliseconds
+        var gone: [String] = []
+        var passed = 0
+        for (id, time) in order {
+            let isOver =
+                byteCount > retention.byteMaximum || jobs.count > retention.countMaximum
+                || time < eldest
+            guard isOver else { break }
+            passed += 1
+            guard jobs[id]?.description.endedMilliseconds == time else { continue }
+            remove(id)
+            gone.append(id)
+        }
+        order.removeFirst(passed)
+        return gone
+    }
+}

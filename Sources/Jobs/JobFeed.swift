@@ -1,0 +1,150 @@
+internal import Generation
+
+/// What a job tells, and whom. Under the scheduler's lock.
+///
+/// An event whose truth depends on the store (a picture is kept, a job is accepted) is held back until
+/// that has answered, and later ones wait behind it. A watcher that comes late is told what still
+/// counts: the plan, the handoffs, the pictures, and the latest of what replaces itself.
+///
+/// Sequence numbers grow over the whole life of a job: each start of the server begins a new block of
+/// 2^32 of them.
+struct JobFeed {
+    private struct Held {
+        var event: Event
+        var image: JobWatcher.Kept?
+        var isReleased: Bool
+    }
+
+    private let jobID: String
+    private(set) var sequence: UInt64
+    private(set) var watchers: [JobWatcher] = []
+    private var held: [Held] = []
+    private var kept: [JobWatcher.Entry] = []
+    private var latest: Event?
+
+    /// The latest, of the job as it is now.
+    var progress: Event.Progress? {
+        if case .progress(let progress)? = latest?.content { progress } else { nil }
+    }
+
+    static func firstSequence(of attempt: Int) -> UInt64 { UInt64(attempt) << 32 + 1 }
+
+    init(jobID: String, attempt: Int) {
+        self.jobID = jobID
+        sequence = Self.firstSequence(of: attempt) - 1
+    }
+
+    // MARK: Telling
+
+    mutating func post(_ content: Event.Content, timeMilliseconds: Int64) {
+        add(Held(event: next(content, timeMilliseconds), image: nil, isReleased: true))
+    }
+
+    /// Held back until ``release(_:)`` is called with the event's sequence number, which is returned.
+    mutating func hold(_ content: Event.Content, timeMilliseconds: Int64) -> UInt64 {
+        let event = next(content, timeMilliseconds)
+        var kept: JobWatcher.Kept?
+        if case .image(let image) = content {
+            let facts = StoredImage.Facts(
+                index: image.imageIndex, sequence: event.sequence,
+                timeMilliseconds: timeMilliseconds, size: image.size, seed: image.seed,
+                byteCount: image.png.count, sha256: image.sha256)
+            kept = JobWatcher.Kept(
+                facts: facts, imageCount: image.imageCount, summary: image.summary)
+        }
+        add(Held(event: event, image: kept, isReleased: false))
+        return event.sequence
+    }
+
+    /// - Parameter isKept: if not, only those who watch now are told.
+    mutating func release(_ sequence: UInt64, isKept: Bool = true) {
+        guard let index = held.firstIndex(where: { $0.event.sequence == sequence }) else { return }
+        if !isKept { held[index].image = nil }
+        held[index].isReleased = true
+        tellReleased()
+    }
+
+    /// The end, after which nothing is told: what is still held back has not come true.
+    mutating func end(_ result: Result<Void, GenerationError>, timeMilliseconds time: Int64) {
+        held = []
+        for watcher in watchers { watcher.add(result, ending: sequence + 1, of: jobID, at: time) }
+        watchers = []
+    }
+
+    private mutating func next(_ content: Event.Content, _ timeMilliseconds: Int64) -> Event {
+        sequence += 1
+        return Event(
+            jobID: jobID, sequence: sequence, timeMilliseconds: timeMilliseconds, content: content)
+    }
+
+    private mutating func add(_ event: Held) {
+        held.append(event)
+        tellReleased()
+    }
+
+    private mutating func tellReleased() {
+        let count = held.firstIndex { !$0.isReleased } ?? held.count
+        for item in held.prefix(count) {
+            keep(item)
+            for watcher in watchers { watcher.add(item.event) }
+        }
+        held.removeFirst(count)
+    }
+
+    private mutating func keep(_ item: Held) {
+        switch item.event.content {
+        case .queued, .progress: latest = item.event
+        case .image:
+            if let image = item.image { kept.append(.image(image)) }
+        case .ended: preconditionFailure("the end is told by end(_:)")
+        case .accepted, .handedOff, .resumed: kept.append(.update(.event(item.event)))
+        }
+    }
+
+    // MARK: Watching
+
+    /// Tells a new watcher what still counts after `sequence`, then whatever comes.
+    mutating func add(_ watcher: JobWatcher, after sequence: UInt64) {
+        let current = latest.map { [JobWatcher.Entry.update(.event($0))] } ?? []
+        for entry in (kept + current).sorted(by: { $0.sequence < $1.sequence })
+        where entry.sequence > sequence {
+            watcher.add(entry, of: jobID)
+        }
+        watchers.append(watcher)
+    }
+
+    mutating func remove(_ watcher: JobWatcher) {
+        watchers.removeAll { $0 === watcher }
+    }
+
+    // MARK: From the store
+
+    /// Takes over what the job told before this start of the server.
+    mutating func keep(_ job: StoredJob) { kept = Self.entries(of: job, isFinished: false) }
+
+    static func entries(of job: StoredJob, isFinished: Bool) -> [JobWatcher.Entry] {
+        func entry(
+            _ content: Event.Content, _ sequence: UInt64, _ time: Int64
+        ) -> JobWatcher.Entry {
+            let event = Event(
+                jobID: job.id, sequence: sequence, timeMilliseconds: time, content: content)
+            return .update(.event(event))
+        }
+        var entries = [entry(.accepted(job.plan), job.acceptedSequence, job.createdMilliseconds)]
+        if let handoff = job.plan.handoff {
+            entries += job.handoffs.map {
+                let handedOff = Event.HandedOff(
+                    imageIndex: $0.imageIndex, handoff: handoff, latentsSHA256: $0.latentsSHA256)
+                return entry(.handedOff(handedOff), $0.sequence, $0.timeMilliseconds)
+            }
+        }
+        entries += job.images.map { facts in
+            let isLast = isFinished && facts.index == job.images.last?.index
+            return .image(
+                JobWatcher.Kept(
+                    facts: facts, imageCount: job.plan.seeds.count,
+                    summary: isLast ? job.summary : nil))
+        }
+        return entries.sorted { $0.sequence < $1.sequence }
+    }
+}

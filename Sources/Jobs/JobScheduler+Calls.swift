@@ -1,0 +1,171 @@
+public import Generation
+internal import Metrics
+
+// What can be asked about jobs that are there, by name. Replies are given once, on the caller's thread or
+// the journal's, and may not block.
+extension JobScheduler {
+    public typealias Reply<Value> = @Sendable (Result<Value, GenerationError>) -> Void
+
+    /// As ``submit(_:client:deadline:isOwner:observer:)``, for a caller that does not watch: replies once
+    /// the job is stored.
+    public func submit(
+        _ request: GenerationRequest, client: UInt64, reply: @escaping Reply<JobDescription>
+    ) {
+        let isReplied = Protected(false)
+        do throws(GenerationError) {
+            let handle = Protected<JobHandle?>(nil)
+            let made = try submit(request, client: client) { [self] update in
+                guard
+                    isReplied.withLock({ isReplied in
+                        defer { isReplied = true }
+                        return !isReplied
+                    })
+                else { return }
+                switch update {
+                case .event(let event):
+                    reply(
+                        Result { () throws(GenerationError) in
+                            try job(event.jobID)
+                        })
+                case .ended(.failure(let error)): reply(.failure(error))
+                case .ended(.success): break
+                }
+                if let handle = handle.withLock({ $0 }) { leave(handle) }
+            }
+            handle.withLock { $0 = made }
+            // It may have been told before the handle was there.
+            if isReplied.withLock({ $0 }) { leave(made) }
+        } catch {
+            reply(.failure(error))
+        }
+    }
+
+    /// Tells what still counts of a job after a sequence number, then what comes.
+    ///
+    /// - Throws: NOT_FOUND.
+    public func watch(
+        _ id: String, after sequence: UInt64, observer: @escaping @Sendable (JobUpdate) -> Void
+    ) throws(GenerationError) -> JobHandle {
+        let watcher = JobWatcher(jobID: id, observer: observer)
+        var live: ScheduledJob?
+        try change { table throws(GenerationError) in
+            live = table.live[id]
+            if let live {
+                table.watch(live, watcher, after: sequence)
+            } else if table.ended[id] == nil {
+                throw .jobNotFound(id)
+            }
+        }
+        if live == nil { tellHistory(to: watcher, after: sequence) }
+        return JobHandle(watcher: watcher, job: live)
+    }
+
+    /// Tells how all live jobs stand, then whatever comes: images without their files, and each job's end
+    /// as an event. It has no end of its own.
+    public func watchAll(observer: @escaping @Sendable (JobUpdate) -> Void) -> JobHandle {
+        let watcher = JobWatcher(jobID: nil, observer: observer)
+        change { $0.watchAll(watcher) }
+        return JobHandle(watcher: watcher, job: nil)
+    }
+
+    /// Nothing more is told, but for what is being told at this moment.
+    public func leave(_ handle: JobHandle) {
+        change { table in
+            table.remove(handle.watcher)
+            if handle.isOwner, let job = handle.job { table.disown(job) }
+        }
+    }
+
+    /// Whether pictures that are in the store wait there, for a watcher that has no room for them.
+    public func setPaused(_ isPaused: Bool, _ handle: JobHandle) {
+        change { table in
+            handle.watcher.isPaused = isPaused
+            table.wake(handle.watcher)
+        }
+    }
+
+    /// - Throws: NOT_FOUND.
+    public func job(_ id: String) throws(GenerationError) -> JobDescription {
+        guard let job = table.withLock({ $0.description(of: id) }) else { throw .jobNotFound(id) }
+        return job
+    }
+
+    /// Lists jobs, the newest first. Errors: INVALID_ARGUMENT for a page size or token that is none.
+    public func list(_ filter: JobFilter, reply: @escaping Reply<JobPage>) {
+        // There may be thousands to sort: not on the caller's thread.
+        journal.read { [self] _ in
+            change { $0.expire() }
+            let jobs = table.withLock { $0.descriptions }
+            reply(Result { () throws(GenerationError) in try JobPage(jobs, filter) })
+        }
+    }
+
+    /// Ends a job, or brings it to an early end with a picture; no-op for one that has ended. Replies when
+    /// the store knows of it. Errors: NOT_FOUND, FAILED_PRECONDITION for SKIP_TO_REFINER without one.
+    public func cancel(
+        _ id: String, _ outcome: CancelOutcome, reply: @escaping Reply<JobDescription>
+    ) {
+        do throws(GenerationError) {
+            try change { table throws(GenerationError) in
+                if let job = table.live[id] {
+                    try table.cancel(job, outcome)
+                } else if table.ended[id] == nil {
+                    throw .jobNotFound(id)
+                }
+            }
+        } catch {
+            return reply(.failure(error))
+        }
+        // After whatever that has given the store to write.
+        journal.read { [self] _ in
+            reply(Result { () throws(GenerationError) in try job(id) })
+        }
+    }
+
+    /// Bytes of one answer to ``readImage(_:of:offset:byteCount:reply:)``.
+    public static let imageChunkMaximum = 3 << 20
+
+    /// Reads part of a finished image's file.
+    ///
+    /// Errors: NOT_FOUND; INVALID_ARGUMENT for an offset beyond its end; DATA_LOSS when it is damaged.
+    /// - Parameter byteCount: at most; 0 is ``imageChunkMaximum``.
+    public func readImage(
+        _ index: Int, of id: String, offset: Int, byteCount: Int, reply: @escaping Reply<ImageChunk>
+    ) {
+        guard table.withLock({ $0.description(of: id) }) != nil else {
+            return reply(.failure(.jobNotFound(id)))
+        }
+        journal.read { store in
+            reply(
+                Result { () throws(GenerationError) in
+                    try Self.chunk(of: Self.image(index, of: id, in: store), offset, byteCount)
+                })
+        }
+    }
+
+    private static func image(
+        _ index: Int, of id: String, in store: any JobStore
+    ) throws(GenerationError) -> StoredImage {
+        do throws(JobStoreError) {
+            if let image = try store.image(index, of: id) { return image }
+        } catch {
+            throw .damaged(error.description)
+        }
+        throw .imageNotFound(index, of: id)
+    }
+
+    private static func chunk(
+        of image: StoredImage, _ offset: Int, _ byteCount: Int
+    ) throws(GenerationError) -> ImageChunk {
+        guard (0...image.png.count).contains(offset) else {
+            throw .invalid(
+                "offset", code: "invalidOffset",
+                "offset is \(offset), and the file has \(image.png.count) bytes.")
+        }
+        let wanted = byteCount == 0 ? imageChunkMaximum : min(byteCount, imageChunkMaximum)
+        let end = min(image.png.count, offset + wanted)
+        return ImageChunk(
+            data: Array(image.png[offset..<end]), offset: offset, byteCount: image.png.count,
+            sha256: image.facts.sha256)
+    }
+}

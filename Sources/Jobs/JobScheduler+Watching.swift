@@ -1,0 +1,109 @@
+internal import Generation
+internal import Metrics
+
+// Who is told what: attaching to jobs that are there, and delivering.
+extension JobScheduler {
+    /// Attaches to the job that this request has already made; nil when there is none.
+    func attach(
+        _ id: String, _ digest: [UInt8], isOwner: Bool, _ observer: @escaping JobWatcher.Observer
+    ) throws(GenerationError) -> JobHandle? {
+        var handle: JobHandle?
+        var endedWatcher: JobWatcher?
+        try change { table throws(GenerationError) in
+            let watcher = JobWatcher(jobID: id, observer: observer)
+            if let job = try table.known(id, digest) {
+                handle = JobHandle(watcher: watcher, job: job, isOwner: isOwner)
+                table.own(job, isOwner)
+                table.watch(job, watcher, after: 0)
+            } else if let ended = table.ended[id], ended.description.state == .finished {
+                guard ended.digest == digest else { throw .conflict }
+                handle = JobHandle(watcher: watcher, job: nil)
+                endedWatcher = watcher
+            }
+        }
+        if let endedWatcher { tellHistory(to: endedWatcher, after: 0) }
+        return handle
+    }
+
+    /// Brings an ended job's events from the store.
+    func tellHistory(to watcher: JobWatcher, after sequence: UInt64) {
+        guard let id = watcher.jobID else { return }
+        journal.read { store in
+            let entries = Self.history(of: id, in: store)
+            self.change { table in
+                for entry in entries where entry.sequence == 0 || entry.sequence > sequence {
+                    watcher.add(entry, of: id)
+                }
+                table.wake(watcher)
+            }
+        }
+    }
+
+    private static func history(of id: String, in store: any JobStore) -> [JobWatcher.Entry] {
+        do throws(JobStoreError) {
+            guard let history = try store.history(of: id) else {
+                return [.update(.ended(.failure(.jobNotFound(id))))]
+            }
+            let entries = JobFeed.entries(
+                of: history.job, isFinished: history.ending.error == nil)
+            let end: Result<Void, GenerationError> =
+                history.ending.error.map { .failure($0) } ?? .success(())
+            return entries + [.update(.ended(end))]
+        } catch {
+            return [.update(.ended(.failure(.damaged(error.description))))]
+        }
+    }
+
+    func deliver(to watcher: JobWatcher) {
+        while let next = table.withLock({ _ in watcher.takeNext() }) {
+            switch next {
+            case .tell(let update): watcher.observer(update)
+            case .fetch(let image): return fetch(image, for: watcher)
+            }
+        }
+    }
+
+    private func fetch(_ image: JobWatcher.Kept, for watcher: JobWatcher) {
+        guard let id = watcher.jobID else {
+            preconditionFailure("files are for one job's watchers")
+        }
+        journal.read { store in
+            let update: JobUpdate
+            do throws(JobStoreError) {
+                let stored = try store.image(image.facts.index, of: id)
+                update =
+                    stored.map { .event(image.event(png: $0.png, of: id)) }
+                    ?? .ended(.failure(.jobNotFound(id)))
+            } catch {
+                update = .ended(.failure(.damaged(error.description)))
+            }
+            self.change { table in
+                watcher.fetched(update)
+                table.wake(watcher)
+            }
+        }
+    }
+}
+
+extension JobTable {
+    /// The live job of that id; nil where there is none.
+    ///
+    /// - Throws: ALREADY_EXISTS when another request made it.
+    func known(_ id: String, _ digest: [UInt8]) throws(GenerationError) -> ScheduledJob? {
+        guard let job = live[id] else { return nil }
+        guard job.digest == digest else { throw .conflict }
+        return job
+    }
+
+    /// One more call has asked for the job; one that does not own it has it go on whoever watches.
+    mutating func own(_ job: ScheduledJob, _ isOwner: Bool) {
+        job.ownerCount = isOwner ? job.ownerCount.map { $0 + 1 } : nil
+    }
+
+    /// A call has let go of it.
+    mutating func disown(_ job: ScheduledJob) {
+        guard let count = job.ownerCount else { return }
+        job.ownerCount = count - 1
+        if count == 1 { interrupt(job, .jobCancelled) }
+    }
+}

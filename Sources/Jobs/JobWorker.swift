@@ -1,0 +1,141 @@
+internal import Generation
+internal import Metrics
+internal import PNGEncoding
+
+/// What a lane does with a job: one unit of work at a time, from the first to the end.
+struct JobWorker {
+    let generator: any ImageGenerator
+    let metrics: ServerMetrics
+    let clock: JobClock
+    let checkpointInterval: Duration
+    /// Whether jobs outlive the process, so that checkpoints are worth writing.
+    let isDurable: Bool
+    /// Changes the table of jobs, and sees to what comes of it.
+    let change: ((inout JobTable) -> Void) -> Void
+
+    /// - Throws: what the job ends with.
+    func advance(_ job: ScheduledJob) throws(GenerationError) {
+        try checkGoesOn(job)
+        do throws(GenerationError) {
+            if job.activity == nil { job.activity = try begin(job) }
+            try runUnit(of: job)
+        } catch {
+            guard error.code == GenerationError.damagedCheckpoint("").code else { throw error }
+            try beginImageAnew(job, error)
+        }
+    }
+
+    private func begin(_ job: ScheduledJob) throws(GenerationError) -> JobActivity {
+        let resumption = job.resumption
+        let run = try generator.makeRun(
+            job.job, plan: job.plan, from: resumption?.checkpoint)
+        let earlier = Duration.seconds(resumption?.summary.totalSeconds ?? 0)
+        return JobActivity(
+            run: run,
+            progress: JobProgress(job.job, job.plan, costs: metrics.costs, from: resumption),
+            began: clock.now() - earlier, checkpointed: clock.now())
+    }
+
+    /// Policy for a checkpoint that cannot be gone on from: the image under way is begun anew, those that
+    /// are finished stay.
+    private func beginImageAnew(
+        _ job: ScheduledJob, _ error: GenerationError
+    ) throws(GenerationError) {
+        guard var resumption = job.resumption, resumption.checkpoint.step > 0 else { throw error }
+        resumption.checkpoint.step = 0
+        resumption.checkpoint.state = []
+        job.activity = nil
+        let resumed = Event.Resumed(
+            imageIndex: resumption.checkpoint.imageIndex, step: 0, reason: error.message)
+        change { table in
+            job.resumption = resumption
+            table.post(.resumed(resumed), to: job)
+        }
+    }
+
+    private func runUnit(of job: ScheduledJob) throws(GenerationError) {
+        guard var activity = job.activity else { preconditionFailure("a running job has a run") }
+        // So that the progress is not copied as it changes.
+        job.activity = nil
+        defer { job.activity = activity }
+        func tell(_ contents: [Event.Content]) {
+            let remaining = activity.progress.etaSeconds
+            change { table in
+                // Other jobs' deadlines pass while this one computes.
+                table.expire()
+                table.report(contents, remainingSeconds: remaining, of: job)
+            }
+        }
+        var elapsed: Double { (clock.now() - activity.began).inSeconds }
+
+        if let target = cut(of: job), target != activity.cut,
+            let report = activity.run.skip(to: target)
+        {
+            activity.cut = target
+            tell(activity.progress.skip(report))
+        }
+        guard let phase = activity.run.nextPhase else { throw Self.endedEarly }
+        if let beginning = activity.progress.begin(phase, elapsed: elapsed) { tell([beginning]) }
+        let start = clock.now()
+        let update = try activity.run.advance()
+        let seconds = (clock.now() - start).inSeconds
+        metrics.workDone(activity.progress.work(phase), seconds: seconds)
+        switch update {
+        case .textEncoded:
+            tell(activity.progress.textEncoded(seconds: seconds, elapsed: elapsed))
+        case .imageEncoded:
+            tell(activity.progress.imageEncoded(seconds: seconds, elapsed: elapsed))
+        case .step(let report):
+            tell(activity.progress.stepped(report, seconds: seconds, elapsed: elapsed))
+            save(&activity, of: job, always: report.handoffLatentsSHA256 != nil)
+        case .image(let image):
+            tell(activity.progress.decoded(seconds: seconds, elapsed: elapsed))
+            let png = try encode(image, of: job)
+            let made = activity.progress.image(image, png: png, elapsed: elapsed)
+            change { $0.finish(made, summary: activity.progress.summary, of: job) }
+        }
+    }
+
+    /// Gives the store a checkpoint if it is time for one; a lane does not wait for it.
+    private func save(_ activity: inout JobActivity, of job: ScheduledJob, always: Bool) {
+        let now = clock.now()
+        let isDue =
+            always || now - activity.checkpointed >= checkpointInterval
+        guard isDue, isDurable, let checkpoint = activity.run.checkpoint() else { return }
+        activity.checkpointed = now
+        var summary = activity.progress.summary
+        summary.totalSeconds = (now - activity.began).inSeconds
+        let phase = activity.run.nextPhase ?? .decoding
+        change { $0.save(checkpoint, phase: phase, summary: summary, of: job) }
+    }
+
+    private func cut(of job: ScheduledJob) -> SkipTarget? {
+        var cut: SkipTarget?
+        change { _ in cut = job.cut }
+        return cut
+    }
+
+    private func checkGoesOn(_ job: ScheduledJob) throws(GenerationError) {
+        var interruption: GenerationError?
+        change { _ in interruption = job.interruption }
+        if let interruption { throw interruption }
+        if let deadline = job.deadline, deadline <= clock.now() { throw .deadlineExceeded }
+    }
+
+    private func encode(
+        _ image: DecodedImage, of job: ScheduledJob
+    ) throws(GenerationError) -> [UInt8] {
+        do throws(PNGEncodingError) {
+            return try PNGEncoder().encode(
+                image, texts: PictureTexts.texts(job.job, job.plan, image))
+        } catch {
+            throw GenerationError(
+                .internal, code: "inferenceError",
+                "Picture \(image.imageIndex + 1) could not be written: \(error).")
+        }
+    }
+
+    private static let endedEarly = GenerationError(
+        .internal, code: "inferenceError",
+        "The computation ended before all pictures were made. This is an error of the server.")
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import Client
+import Generation
+
+struct WatchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "watch",
+        abstract: "Follows a job on a server, or all of them.",
+        discussion: """
+            A job is followed from how it stands, whoever asked for it, to its end; its pictures are
+            written with --output. Without a job all jobs are followed, a line for each change, until
+            interrupted. Watching changes nothing: interrupt it as you like.
+
+            EXAMPLES
+              refinery watch --server 127.0.0.1:7420
+              refinery watch 50836053-a0ee-4cf5-b9d6-ae7c5d140ada --output fox.png --server 127.0.0.1:7420
+            """)
+
+    @Argument(help: "The job's id: its request id, or what the server made up.")
+    var job: String?
+
+    @OptionGroup var remote: ServerOptions
+
+    @Option(
+        name: .shortAndLong,
+        help: ArgumentHelp(
+            "Write the pictures to this PNG file; several are numbered.", valueName: "file"))
+    var output: String?
+
+    @Flag(help: "Report as JSON, an object a line.")
+    var json = false
+
+    func validate() throws {
+        if job == nil, output != nil {
+            throw ValidationError("--output is for the pictures of one job: name it.")
+        }
+    }
+
+    func run() async throws {
+        let client = try remote.client()
+        let work = Task {
+            if let job { try await follow(job, client) } else { try await followAll(client) }
+        }
+        let cancel: @Sendable () -> Void = { work.cancel() }
+        try await Interruption.handled(by: cancel) {
+            let result = await work.result
+            client.close()
+            try result.get()
+        }
+    }
+
+    private func follow(_ job: String, _ client: RefineryClient) async throws {
+        let count = try await client.job(job).imageCount
+        var files = try output.map { try PictureFiles(output: $0, count: count) }
+        var rendering = Renderings.make(json: json)
+        do {
+            for try await event in client.watch(job) {
+                var report = Report.event(event)
+                if case .image(let image) = event.content {
+                    guard let path = try files?.write(image.png) else { continue }
+                    report = .saved(event, image, path: path)
+                }
+                Terminal.write(rendering.text(for: report), to: .output)
+            }
+            try Task.checkCancellation()
+            Terminal.write(rendering.end(), to: .output)
+        } catch {
+            Terminal.write(rendering.end(), to: .output)
+            throw Task.isCancelled ? CancellationError() : error
+        }
+    }
+
+    private func followAll(_ client: RefineryClient) async throws {
+        // Several jobs at once are not one bar.
+        var rendering: any Rendering = json ? JSONRendering() : JobLines()
+        for try await event in client.watchAll() {
+            Terminal.write(rendering.text(for: .event(event)), to: .output)
+        }
+        throw CancellationError()
+    }
+}
+
+/// A line for each event of any job, which begins with the job's id.
+struct JobLines: Rendering {
+    mutating func text(for report: Report) -> String {
+        guard case .event(let event) = report else { return "" }
+        let lines =
+            if case .image(let image) = event.content {
+                ["image \(image.imageIndex + 1)/\(image.imageCount), \(Wording.image(image))"]
+            } else {
+                PlainRendering.lines(for: report)
+            }
+        return lines.map { "\(Wording.printable(event.jobID))  \($0)\n" }.joined()
+    }
+
+    func end() -> String { "" }
+}
