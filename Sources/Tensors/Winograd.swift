@@ -11,7 +11,7 @@ enum Winograd {
     static let tileSide = 4
     static let planes = 36
     /// Fewer tiles than this, and transforming the filters costs more than the products save.
-    static let tilesMinimum = 8
+    static let tilesMinimum = 4
     /// Fewer channels than this, and the transforms cost more than the products save.
     static let channelsMinimum = 32
     /// The most tiles of a block: what a panel's products over all planes may take of a core's cache.
