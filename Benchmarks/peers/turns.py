@@ -80,6 +80,10 @@ class OthersLoad:
 def take(ours, theirs, count, guard):
     """Seconds of each turn, ours, theirs, ours, theirs ..., with the ceiling before every pair."""
     pairs = []
+    # Loading the other may have pushed mapped weights out of memory.
+    with guarded(guard):
+        ours.ask()
+        theirs.ask()
     for _ in range(count):
         with guarded(guard), OthersLoad([ours, theirs]) as others:
             ceiling = ours.ask("ceiling")["ceilingGFLOPS"]
