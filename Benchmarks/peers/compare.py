@@ -46,17 +46,18 @@ def parse():
 
 def main():
     arguments = parse()
-    results = []
+    print("| part | size | images | against | Refinery | peer | ratio | pairs | % of sgemm | distance | others |\n"
+          "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
     for part in arguments.parts.split(","):
         # The text encoders do not see the size.
         for size in arguments.sizes.split(",")[:1 if part == "text" else None]:
             for engine in arguments.engines.split(","):
                 print(f"{part} {size} against {engine}", file=sys.stderr, flush=True)
-                results.append(compare(arguments, part, size, engine))
+                result = compare(arguments, part, size, engine)
+                print(row(result), flush=True)
                 if arguments.json:
                     with arguments.json.open("a") as file:
-                        print(json.dumps(results[-1]), file=file)
-    print(table(results))
+                        print(json.dumps(result), file=file)
 
 
 def compare(arguments, part, size, engine):
@@ -86,23 +87,18 @@ def compare(arguments, part, size, engine):
             "ours": ours.ready, "theirs": theirs.ready}
 
 
-def table(results):
+def row(result):
     """As markdown, medians."""
-    lines = ["| part | size | images | against | Refinery | peer | ratio | pairs | % of sgemm | distance | others |",
-             "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"]
-    for result in results:
-        pairs = result["pairs"]
-        ours, theirs, ratio, ceiling = (
-            statistics.median(pair[key] for pair in pairs) for key in ("ours", "theirs", "ratio", "ceilingGFLOPS"))
-        others = max(pair["othersLoad"] for pair in pairs)
-        share = result["operations"] / ours / 1e9 / ceiling
-        ratios = " ".join(f"{pair['ratio']:.2f}" for pair in pairs)
-        size = "" if result["part"] == "text" else result["size"]
-        lines.append(
-            f"| {result['part']} | {size} | {result['images']} | {result['engine']} | {ours:.2f} s | {theirs:.2f} s "
-            f"| **{ratio:.2f}** | {ratios} | {100 * share:.0f} % | {result['distance']:.0e} "
-            f"| {100 * others:.0f} % |")
-    return "\n".join(lines)
+    pairs = result["pairs"]
+    ours, theirs, ratio, ceiling = (
+        statistics.median(pair[key] for pair in pairs) for key in ("ours", "theirs", "ratio", "ceilingGFLOPS"))
+    share = result["operations"] / ours / 1e9 / ceiling
+    others = max(pair["othersLoad"] for pair in pairs)
+    ratios = " ".join(f"{pair['ratio']:.2f}" for pair in pairs)
+    size = "" if result["part"] == "text" else result["size"]
+    return (
+        f"| {result['part']} | {size} | {result['images']} | {result['engine']} | {ours:.2f} s | {theirs:.2f} s "
+        f"| **{ratio:.2f}** | {ratios} | {100 * share:.0f} % | {result['distance']:.0e} | {100 * others:.0f} % |")
 
 
 if __name__ == "__main__":
