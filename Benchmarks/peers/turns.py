@@ -1,10 +1,11 @@
 """Processes that run once when told, so that engines can be timed in turn."""
 import contextlib
-import fcntl
 import json
 import os
+import pathlib
 import subprocess
 import sys
+import time
 
 
 class Process:
@@ -37,25 +38,58 @@ class Process:
 
 
 @contextlib.contextmanager
-def held(path, how):
-    """A lock on a file that others on the machine respect, shared or exclusive; none where there is no file."""
-    if path is None:
+def guarded(command):
+    """While a command runs that says back what it is told, such as `flock FILE cat`; at once where there is none."""
+    if not command:
         yield
         return
-    with open(path, "a") as file:
-        fcntl.flock(file, how)
+    with subprocess.Popen(command, shell=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as guard:
+        print("ready", file=guard.stdin, flush=True)
+        if not guard.stdout.readline():
+            raise SystemExit(f"the guard ended: {command}")
         yield
+        guard.stdin.close()
 
 
-def take(ours, theirs, count, lock):
+class OthersLoad:
+    """How much of the machine's processors others took while it was on: 0 to 1."""
+
+    def __init__(self, processes):
+        self.own = [process.process.pid for process in processes]
+
+    def __enter__(self):
+        self.started = time.monotonic()
+        self.before = self.ticks()
+        return self
+
+    def __exit__(self, *_):
+        seconds = (self.ticks() - self.before) / os.sysconf("SC_CLK_TCK")
+        self.share = seconds / (time.monotonic() - self.started) / os.cpu_count()
+
+    def ticks(self):
+        user, nice, system = map(int, pathlib.Path("/proc/stat").read_text().split()[1:4])
+        return user + nice + system - sum(map(self.ticks_of, self.own))
+
+    @staticmethod
+    def ticks_of(pid):
+        # After the name, which may hold blanks: utime and stime are the fields 14 and 15.
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+
+def take(ours, theirs, count, guard):
     """Seconds of each turn, ours, theirs, ours, theirs ..., with the ceiling before every pair."""
     pairs = []
+    # Loading the other may have pushed mapped weights out of memory.
+    with guarded(guard):
+        ours.ask()
+        theirs.ask()
     for _ in range(count):
-        with held(lock, fcntl.LOCK_EX):
+        with guarded(guard), OthersLoad([ours, theirs]) as others:
             ceiling = ours.ask("ceiling")["ceilingGFLOPS"]
             pair = {"ours": ours.ask()["seconds"], "theirs": theirs.ask()["seconds"], "ceilingGFLOPS": ceiling}
-        pair["ratio"] = pair["ours"] / pair["theirs"]
+        pair |= {"ratio": pair["ours"] / pair["theirs"], "othersLoad": others.share}
         print(f"  {pair['ours']:8.2f} s {pair['theirs']:8.2f} s   ratio {pair['ratio']:.3f}   "
-              f"ceiling {ceiling:.0f} GFLOPS", file=sys.stderr, flush=True)
+              f"ceiling {ceiling:.0f} GFLOPS   others' load {100 * others.share:.0f} %", file=sys.stderr, flush=True)
         pairs.append(pair)
     return pairs

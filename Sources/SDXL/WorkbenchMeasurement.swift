@@ -14,16 +14,19 @@ public struct WorkbenchMeasurement: Sendable {
     public var growthByteCount: Int
     /// The most of the arena that was in use at once, in bytes.
     public var arenaByteCount: Int
+    /// What other processes took of all processors during the later runs, 0...1.
+    public var othersShare: Double
 
     public init(
         first: Duration, later: [Duration], anonymousByteCount: Int, growthByteCount: Int,
-        arenaByteCount: Int
+        arenaByteCount: Int, othersShare: Double
     ) {
         self.first = first
         self.later = later
         self.anonymousByteCount = anonymousByteCount
         self.growthByteCount = growthByteCount
         self.arenaByteCount = arenaByteCount
+        self.othersShare = othersShare
     }
 }
 
@@ -38,15 +41,18 @@ extension WorkbenchRun {
         try pause()
         let first = clock.measure { run() }
         let before = ProcessMemory.anonymousByteCount
+        let others = OthersLoad()
         var times: [Duration] = []
         for _ in 0..<later {
             try pause()
             times.append(clock.measure { run() })
         }
+        let othersShare = others.share
         let after = ProcessMemory.anonymousByteCount
         return WorkbenchMeasurement(
             first: first, later: times, anonymousByteCount: after,
-            growthByteCount: max(0, after - before), arenaByteCount: compute.arena.highWater)
+            growthByteCount: max(0, after - before), arenaByteCount: compute.arena.highWater,
+            othersShare: othersShare)
     }
 }
 

@@ -53,8 +53,22 @@ extension BenchReport {
             memory: anonymous, beyond the mapped files, each part by itself; later runs took \
             \(growth == 0 ? "no more" : "up to \(Wording.bytes(growth)) more")
 
+            """ + caution
+    }
+
+    /// Empty where others left the machine alone.
+    private var caution: String {
+        let others = rows.map(\.measurement.othersShare).max() ?? 0
+        guard others > Self.harmlessShare else { return "" }
+        return """
+            caution: other processes took up to \(Wording.fixed(100 * others, 0)) % of the machine \
+            meanwhile; times say little
+
             """
     }
+
+    /// What a quiet machine does by itself.
+    private static let harmlessShare = 0.05
 
     /// Ten cells are the ceiling.
     static func bar(_ share: Double) -> TextTable.Cell {
@@ -94,6 +108,7 @@ extension BenchReport {
             "anonymousBytes": JSONText(row.measurement.anonymousByteCount),
             "arenaBytes": JSONText(row.measurement.arenaByteCount),
             "growthBytes": JSONText(row.measurement.growthByteCount),
+            "othersShare": JSONText(row.measurement.othersShare),
             "profile": row.profile?.json,
         ])
     }

@@ -18,7 +18,7 @@ struct BenchReportTests {
                     first: .milliseconds(milliseconds[0]),
                     later: milliseconds.dropFirst().map { .milliseconds($0) },
                     anonymousByteCount: 219_000_000, growthByteCount: images == 2 ? 4096 : 0,
-                    arenaByteCount: 212_000_000))
+                    arenaByteCount: 212_000_000, othersShare: 0.01))
         }
         var report = BenchReport(
             base: "base", refiner: "refiner", threads: 2, blasCore: "SkylakeX", kernels: "AVX-512")
@@ -50,6 +50,13 @@ struct BenchReportTests {
                 """)
     }
 
+    @Test func `a machine that others used is told of`() {
+        var report = Self.report
+        #expect(!report.text(usesColours: false).contains("caution"))
+        report.rows[0].measurement.othersShare = 0.62
+        #expect(report.text(usesColours: false).contains("other processes took up to 62 %"))
+    }
+
     @Test func `colours are for terminals`() {
         #expect(!Self.report.text(usesColours: false).contains("\u{1B}"))
         #expect(Self.report.text(usesColours: true).contains("\u{1B}[32m█████████░ 85 %\u{1B}[0m"))
@@ -69,6 +76,7 @@ struct BenchReportTests {
                 var ceilingShare: Double
                 var anonymousBytes: Int
                 var growthBytes: Int
+                var othersShare: Double
             }
             var base: String
             var threads: Int
@@ -88,6 +96,7 @@ struct BenchReportTests {
         #expect(abs(part.gigaflops - 264.83) < 0.01)
         #expect(abs(part.ceilingShare - 0.8543) < 0.0001)
         #expect(part.anonymousBytes == 219_000_000 && part.growthBytes == 4096)
+        #expect(part.othersShare == 0.01)
     }
 
     @Test func `a profile's shares are of one whole, each with the rate that suits it`() throws {
