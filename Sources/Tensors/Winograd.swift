@@ -4,8 +4,8 @@ internal import CKernels
 /// place of 144, at the price of transforming filters, inputs and outputs (Lavin and Gray 2016).
 /// The transforms are exact but for rounding, which grows a few times over the plain sum's.
 ///
-/// Tiles are taken in blocks. A block's inputs are transformed first, by all threads. Then each pair of
-/// a core's threads takes panels of filters: it transforms them a few channels at a time, in its own
+/// Tiles are taken in blocks. A block's inputs are transformed first, by all threads. Then each thread
+/// takes panels of filters: it transforms them a few channels at a time, in its core's own
 /// cache, multiplies all 36 planes, and after the last channel transforms the sums into outputs.
 enum Winograd {
     static let tileSide = 4
