@@ -14,16 +14,17 @@ struct refinery_team {
     size_t thread_count;
     struct worker *workers;
 
-    // The loop being shared out. Written before `generation` moves on, so the workers see it whole.
+    // The loop being shared out. Written before `turn` moves on, so the workers see it whole.
     refinery_team_body body;
     void *context;
     size_t count;
     atomic_size_t next;
     atomic_size_t busy;
-    /// Threads that take part in it, the caller included. Workers beyond sleep on.
-    atomic_size_t taking_part;
 
-    atomic_uint generation;
+    /// Which loop it is, and in the last bits how many threads take part in it, the caller included. In one
+    /// word: a worker that is left out is not waited for, and if it wakes late it must not take the next
+    /// loop's number for this one's.
+    atomic_ulong turn;
     pthread_mutex_t lock;
     pthread_cond_t started;
     pthread_cond_t finished;
@@ -33,6 +34,8 @@ struct refinery_team {
 /// Loops follow each other within microseconds in a step; a short spin saves most wake-ups, and a
 /// team that has nothing to do soon sleeps.
 enum { SPINS = 4000 };
+
+enum { THREAD_BITS = 16, THREAD_MASK = (1 << THREAD_BITS) - 1 };
 
 static void take_tiles(struct refinery_team *team, size_t worker) {
     for (;;) {
@@ -44,17 +47,17 @@ static void take_tiles(struct refinery_team *team, size_t worker) {
     }
 }
 
-static unsigned await_generation(struct refinery_team *team, unsigned seen) {
+static unsigned long await_turn(struct refinery_team *team, unsigned long seen) {
     for (int i = 0; i < SPINS; i++) {
-        unsigned now = atomic_load_explicit(&team->generation, memory_order_acquire);
+        unsigned long now = atomic_load_explicit(&team->turn, memory_order_acquire);
         if (now != seen) {
             return now;
         }
         __builtin_ia32_pause();
     }
     pthread_mutex_lock(&team->lock);
-    unsigned now;
-    while ((now = atomic_load_explicit(&team->generation, memory_order_acquire)) == seen) {
+    unsigned long now;
+    while ((now = atomic_load_explicit(&team->turn, memory_order_acquire)) == seen) {
         pthread_cond_wait(&team->started, &team->lock);
     }
     pthread_mutex_unlock(&team->lock);
@@ -64,13 +67,13 @@ static unsigned await_generation(struct refinery_team *team, unsigned seen) {
 static void *work(void *argument) {
     struct worker *self = argument;
     struct refinery_team *team = self->team;
-    unsigned seen = 0;
+    unsigned long seen = 0;
     for (;;) {
-        seen = await_generation(team, seen);
+        seen = await_turn(team, seen);
         if (atomic_load_explicit(&team->stopping, memory_order_relaxed)) {
             return NULL;
         }
-        if (self->number >= atomic_load_explicit(&team->taking_part, memory_order_relaxed)) {
+        if (self->number >= (seen & THREAD_MASK)) {
             continue;
         }
         take_tiles(team, self->number);
@@ -82,14 +85,18 @@ static void *work(void *argument) {
     }
 }
 
-static void start_generation(struct refinery_team *team) {
+static void start_turn(struct refinery_team *team, size_t threads) {
     pthread_mutex_lock(&team->lock);
-    atomic_fetch_add_explicit(&team->generation, 1, memory_order_release);
+    unsigned long last = atomic_load_explicit(&team->turn, memory_order_relaxed) >> THREAD_BITS;
+    atomic_store_explicit(&team->turn, (last + 1) << THREAD_BITS | threads, memory_order_release);
     pthread_cond_broadcast(&team->started);
     pthread_mutex_unlock(&team->lock);
 }
 
 refinery_team *refinery_team_create(size_t threads) {
+    if (threads > THREAD_MASK) {
+        return NULL;
+    }
     struct refinery_team *team = calloc(1, sizeof *team);
     if (!team) {
         return NULL;
@@ -119,7 +126,7 @@ void refinery_team_destroy(refinery_team *team) {
         return;
     }
     atomic_store(&team->stopping, true);
-    start_generation(team);
+    start_turn(team, team->thread_count);
     for (size_t n = 1; n < team->thread_count; n++) {
         pthread_join(team->workers[n].thread, NULL);
     }
@@ -143,9 +150,8 @@ void refinery_team_run(
     team->context = context;
     team->count = count;
     atomic_store_explicit(&team->next, 0, memory_order_relaxed);
-    atomic_store_explicit(&team->taking_part, threads, memory_order_relaxed);
     atomic_store_explicit(&team->busy, threads - 1, memory_order_relaxed);
-    start_generation(team);
+    start_turn(team, threads);
     take_tiles(team, 0);
     for (int i = 0; i < SPINS; i++) {
         if (atomic_load_explicit(&team->busy, memory_order_acquire) == 0) {
