@@ -45,16 +45,9 @@ size_t KERNEL(attention_scratch)(size_t columns) {
 
 /// Scores of one row become weights, relative to the row's highest so far. Returns by how much what was
 /// summed before must shrink.
-static inline float weigh_row(float *scores, size_t keys, size_t padded, float *highest, float *sums) {
-    vec most = (vec)*highest;
+static inline float weigh_row(float *scores, size_t keys, size_t padded, float *so_far, float *sums) {
+    float top = highest(scores, keys, *so_far);
     size_t whole = keys / LANES * LANES;
-    for (size_t k = 0; k < whole; k += LANES) {
-        most = __builtin_elementwise_max(most, load(scores + k));
-    }
-    float top = __builtin_reduce_max(most);
-    for (size_t k = whole; k < keys; k++) {
-        top = scores[k] > top ? scores[k] : top;
-    }
     vec total = 0;
     for (size_t k = 0; k < whole; k += LANES) {
         vec weight = power_of_two(load(scores + k) - top);
@@ -71,13 +64,13 @@ static inline float weigh_row(float *scores, size_t keys, size_t padded, float *
         total += weight;
         store(scores + k, weight);
     }
-    if (top == *highest) {
+    if (top == *so_far) {
         store(sums, load(sums) + total);
         return 1;
     }
-    float shrink = power_of_two((vec)(*highest - top))[0];
+    float shrink = power_of_two((vec)(*so_far - top))[0];
     store(sums, load(sums) * shrink + total);
-    *highest = top;
+    *so_far = top;
     return shrink;
 }
 
@@ -88,7 +81,7 @@ void KERNEL(attend)(
     float *scaled = scratch, *sums = scaled + ATTENTION_ROWS * columns;
     float *scores = sums + ATTENTION_ROWS * columns;
     float *totals = scores + ATTENTION_ROWS * ATTENTION_KEYS;
-    float *highest = totals + ATTENTION_ROWS * LANES;
+    float *tops = totals + ATTENTION_ROWS * LANES;
     // Softmax with powers of two: log2(e) goes into the scale.
     float scale = 1.44269504088896341f / sqrtf((float)columns);
     for (size_t r = 0; r < rows; r++) {
@@ -97,7 +90,7 @@ void KERNEL(attend)(
             store_some(scaled + r * columns + c, load_some(queries + r * query_stride + c, n) * scale, n);
         }
         store(totals + r * LANES, (vec)0.0f);
-        highest[r] = -3e38f;
+        tops[r] = -3e38f;
     }
     for (size_t first = 0; first < key_count; first += ATTENTION_KEYS) {
         size_t count = key_count - first < ATTENTION_KEYS ? key_count - first : ATTENTION_KEYS;
@@ -108,7 +101,7 @@ void KERNEL(attend)(
             false);
         for (size_t r = 0; r < rows; r++) {
             float shrink = weigh_row(
-                scores + r * ATTENTION_KEYS, count, padded, highest + r, totals + r * LANES);
+                scores + r * ATTENTION_KEYS, count, padded, tops + r, totals + r * LANES);
             if (first > 0 && shrink != 1) {
                 float *row = sums + r * columns;
                 for (size_t c = 0; c < columns; c += LANES) {

@@ -318,6 +318,20 @@ void KERNEL(normalize)(
     }
 }
 
+/// The highest of `count` numbers and `least`.
+static inline float highest(const float *p, size_t count, float least) {
+    size_t whole = count / LANES * LANES;
+    vec most = (vec)least;
+    for (size_t i = 0; i < whole; i += LANES) {
+        most = __builtin_elementwise_max(most, load(p + i));
+    }
+    float top = __builtin_reduce_max(most);
+    for (size_t i = whole; i < count; i++) {
+        top = p[i] > top ? p[i] : top;
+    }
+    return top;
+}
+
 void KERNEL(softmax)(
     float *data, size_t rows, size_t columns, float scale, ptrdiff_t causal_start) {
     for (size_t r = 0; r < rows; r++) {
@@ -327,14 +341,7 @@ void KERNEL(softmax)(
             seen = (size_t)causal_start + r + 1;
         }
         size_t whole = seen / LANES * LANES;
-        vec highest = (vec)row[0];
-        for (size_t c = 0; c < whole; c += LANES) {
-            highest = __builtin_elementwise_max(highest, load(row + c));
-        }
-        float top = __builtin_reduce_max(highest);
-        for (size_t c = whole; c < seen; c++) {
-            top = row[c] > top ? row[c] : top;
-        }
+        float top = highest(row, seen, row[0]);
         vec total = 0;
         for (size_t c = 0; c < whole; c += LANES) {
             vec e = exponential((load(row + c) - top) * scale);

@@ -56,6 +56,32 @@ extension Compute {
             }
         }
     }
+
+    /// Rows of weights: where they are, or with adapters laid over them, as float32 while `body` runs.
+    ///
+    /// - Parameters:
+    ///   - rows: of the layer's outputs.
+    ///   - columns: of each; a convolution's inputs times nine.
+    ///   - firstRow: the layer's first row in `weight`.
+    func withRows(
+        _ rows: Range<Int>, of weight: WeightTensor, columns: Int, firstRow: Int = 0,
+        adapters: [Adapter],
+        _ body: (_ weights: UnsafeRawPointer, _ dtype: WeightTensor.DType) -> Void
+    ) {
+        let first = firstRow + rows.lowerBound
+        guard !adapters.isEmpty else {
+            return body(weight.bytes + first * columns * weight.dtype.byteCount, weight.dtype)
+        }
+        scoped {
+            let adapted = arena.floats(rows.count * columns)
+            widenPanel(
+                weight, firstRow: first, rows: rows.count, columns: columns, into: adapted)
+            add(
+                adapters, firstRow: rows.lowerBound, rows: rows.count, columns: columns,
+                to: adapted)
+            body(adapted, .float32)
+        }
+    }
 }
 
 extension WeightTensor {

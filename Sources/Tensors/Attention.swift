@@ -54,7 +54,7 @@ extension Compute {
     private func pack(
         _ keys: Activation, _ values: Activation, headDimension: Int
     ) -> PackedKeysAndValues {
-        let panel = refinery_product_columns()
+        let panel = Tile.panel
         let heads = keys.channels / headDimension
         let keyPanels = (keys.tokens + panel - 1) / panel
         let rows = keyPanels * panel

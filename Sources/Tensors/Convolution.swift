@@ -154,23 +154,14 @@ extension Compute {
         }
     }
 
-    /// Filters `first..<first + rows`, [rows, inputs, 3, 3]: in place, or with the layer's adapters as
-    /// float32 while `body` runs.
+    /// Filters `first..<first + rows`, [rows, inputs, 3, 3], adapters included.
     func withFilters(
         of layer: Convolution, first: Int, rows: Int,
         _ body: (_ filters: UnsafeRawPointer, _ dtype: WeightTensor.DType) -> Void
     ) {
-        let weight = layer.weight
-        let row = layer.inputs * 9
-        guard !layer.adapters.isEmpty else {
-            return body(weight.bytes + first * row * weight.dtype.byteCount, weight.dtype)
-        }
-        scoped {
-            let adapted = arena.floats(rows * row)
-            widenPanel(weight, firstRow: first, rows: rows, columns: row, into: adapted)
-            add(layer.adapters, firstRow: first, rows: rows, columns: row, to: adapted)
-            body(adapted, .float32)
-        }
+        withRows(
+            first..<first + rows, of: layer.weight, columns: layer.inputs * 9,
+            adapters: layer.adapters, body)
     }
 }
 

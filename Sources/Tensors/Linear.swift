@@ -65,8 +65,8 @@ extension Compute {
         precondition(input.channels == layer.inputs && layer.outputs % 2 == 0)
         let out = activation(like: input, channels: layer.outputs / 2)
         scoped {
-            if layer.bias != nil,
-                Strassen.pays(tokens: input.tokens, inputs: layer.inputs, outputs: layer.outputs)
+            if Strassen.pays(
+                tokens: input.tokens, inputs: layer.inputs, outputs: layer.outputs)
             {
                 profile?.begin(.linear(input, layer))
                 strassen(input, layer, gated: true, into: out)
@@ -123,24 +123,12 @@ extension Compute {
         }
     }
 
-    /// A layer's weights: in place, or with the layer's adapters as float32 while `body` runs.
-    func withRows(
+    /// All of a layer's weights, adapters included.
+    func withWeights(
         of layer: Linear, _ body: (_ weights: UnsafeRawPointer, _ dtype: WeightTensor.DType) -> Void
     ) {
-        let weight = layer.weight
-        guard !layer.adapters.isEmpty else {
-            let offset = layer.firstRow * layer.inputs * weight.dtype.byteCount
-            return body(weight.bytes + offset, weight.dtype)
-        }
-        scoped {
-            let adapted = arena.floats(layer.outputs * layer.inputs)
-            widenPanel(
-                weight, firstRow: layer.firstRow, rows: layer.outputs, columns: layer.inputs,
-                into: adapted)
-            add(
-                layer.adapters, firstRow: 0, rows: layer.outputs, columns: layer.inputs,
-                to: adapted)
-            body(adapted, .float32)
-        }
+        withRows(
+            0..<layer.outputs, of: layer.weight, columns: layer.inputs, firstRow: layer.firstRow,
+            adapters: layer.adapters, body)
     }
 }

@@ -25,12 +25,12 @@ extension Compute {
         _ input: Activation, _ layer: Linear, activation kind: ActivationFunction,
         residual: Activation?, accumulates: Bool, into out: Activation
     ) {
-        let panel = refinery_product_columns()
+        let panel = Tile.panel
         let panels = (layer.outputs + panel - 1) / panel
         let groups = (input.rows + PackedProduct.rows - 1) / PackedProduct.rows
         scoped {
             let bias = layer.bias.map { widened($0, from: layer.firstRow, count: layer.outputs) }
-            withRows(of: layer) { weights, dtype in
+            withWeights(of: layer) { weights, dtype in
                 withWorkerScratch(PackedProduct.depth * panel) { scratch in
                     forEachTile(
                         groups * panels, operations: 2 * input.rows * layer.inputs * layer.outputs

@@ -9,6 +9,8 @@ enum Tile {
     static let columns = 320
     /// The most floats of widened weights at once: they should stay in the last-level cache.
     static let panelFloats = 4 << 20
+    /// Rows of packed weights in a panel, by this CPU's instruction set.
+    static let panel = refinery_product_columns()
 }
 
 extension Compute {

@@ -95,7 +95,7 @@ private struct StrassenProduct {
     let out: Activation
 
     var half: Int { layer.inputs / 2 }
-    static let panel = refinery_product_columns()
+    static let panel = Tile.panel
     /// Floats of one plane of weights, and of one product.
     static let weightPlane = Strassen.depth * panel
     static let productPlane = Tile.rows / 2 * panel
@@ -122,7 +122,7 @@ extension Compute {
                 sums: strassenSums(of: input, rowTiles: rowTiles),
                 bias: layer.bias.map { widened($0, from: layer.firstRow, count: layer.outputs) },
                 activation: kind, residual: residual, out: out)
-            withRows(of: layer) { weights, dtype in
+            withWeights(of: layer) { weights, dtype in
                 let columns = ColumnPair.count(
                     panel: StrassenProduct.panel, outputs: layer.outputs)
                 withWorkerScratch(StrassenProduct.scratch(tiles: together)) { scratch in
@@ -185,7 +185,8 @@ extension StrassenProduct {
             let next = first + depth
             if next < half {
                 let byteCount = min(Strassen.depth, half - next) * dtype.byteCount
-                for start in [next, half + next] {
+                // The same piece of both halves of the inputs.
+                for start in stride(from: next, to: layer.inputs, by: half) {
                     let offset = start * dtype.byteCount
                     refinery_prefetch(left + offset, columns.count, byteCount, rowBytes)
                     refinery_prefetch(right + offset, columns.rightCount, byteCount, rowBytes)

@@ -5,8 +5,8 @@ internal import CKernels
 /// The transforms are exact but for rounding, which grows a few times over the plain sum's.
 ///
 /// Tiles are taken in blocks. A block's inputs are transformed first, by all threads. Then each thread
-/// takes panels of filters: it transforms them a few channels at a time, in its core's own
-/// cache, multiplies all 36 planes, and after the last channel transforms the sums into outputs.
+/// takes panels of filters: it transforms them a few channels at a time, in its core's own cache,
+/// multiplies all 36 planes, and after the last channel transforms the sums into outputs.
 enum Winograd {
     static let tileSide = 4
     static let planes = 36
@@ -104,7 +104,7 @@ private struct WinogradProduct {
     let residual: Activation?
     let out: Activation
 
-    static let panel = refinery_product_columns()
+    static let panel = Tile.panel
     static let filterPlane = Winograd.depth * panel
 
     /// Of one image.
