@@ -126,8 +126,10 @@ let package = Package(
         tests(
             "CommandTests",
             [
-                "refinery", "Client", "Generation", "SDXL", "Tensors", "Transport",
+                "refinery", "Client", "Generation", "Jobs", "SDXL", "Tensors", "Transport",
+                "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ]),
         tests(
             "KillTests",

@@ -9,6 +9,7 @@ final class Channel: ConnectionHandler {
     private let loop: EventLoop
     private let address: SocketAddress
     private let silenceLimit: Duration
+    private let metadata: [MetadataEntry]
     private let isForOneCall: Bool
     private var wire = ClientConnectionState()
     private var connection: Connection?
@@ -26,6 +27,8 @@ final class Channel: ConnectionHandler {
         self.address = address
         self.isForOneCall = isForOneCall
         silenceLimit = options.silenceLimit
+        metadata =
+            options.token.map { [MetadataEntry(key: "authorization", value: "Bearer \($0)")] } ?? []
         Connection.connect(to: address, on: loop, timeout: options.connectTimeout) { [self] in
             didConnect($0)
         }
@@ -38,7 +41,8 @@ final class Channel: ConnectionHandler {
         if let error { return call.end(error) }
         guard let connection else { return waiting.append(call) }
         do throws(GenerationError) {
-            let (stream, frame) = try wire.open(call.request, timeout: call.timeout)
+            let (stream, frame) = try wire.open(
+                call.request, timeout: call.timeout, metadata: metadata)
             call.stream = stream
             calls[stream] = call
             connection.write(frame)

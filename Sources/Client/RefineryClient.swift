@@ -17,8 +17,12 @@ public final class RefineryClient: Sendable {
         /// A call ends with ``ClientError/silent(_:)`` when nothing is heard for this long. A server
         /// at work says something every 10 seconds.
         public var silenceLimit = Duration.seconds(60)
+        /// Goes with each call, for a server that tells its callers apart.
+        public var token: String?
 
-        public init() {}
+        public init(token: String? = nil) {
+            self.token = token
+        }
     }
 
     private let address: SocketAddress

@@ -10,16 +10,19 @@ public struct GenerationError: Error, Equatable, Sendable {
     public var fields: [String]
     /// Whether the same request may succeed later without a change.
     public var retryable: Bool
+    /// How long to wait at least before that; nil where nobody can tell.
+    public var retryAfterMilliseconds: Int?
 
     public init(
         _ status: StatusCode, code: String, _ message: String, fields: [String] = [],
-        retryable: Bool = false
+        retryable: Bool = false, retryAfterMilliseconds: Int? = nil
     ) {
         self.status = status
         self.code = code
         self.message = message
         self.fields = fields
         self.retryable = retryable
+        self.retryAfterMilliseconds = retryAfterMilliseconds
     }
 
     public static func invalid(_ field: String, code: String, _ message: String) -> Self {

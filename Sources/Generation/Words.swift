@@ -7,7 +7,7 @@ func quoted(_ text: String) -> String {
 }
 
 /// The candidate with the fewest edits to the name, when it is near enough to have been meant.
-func nearest(to name: String, among candidates: [String]) -> String? {
+public func nearest(to name: String, among candidates: [String]) -> String? {
     let name = Array(name.lowercased().unicodeScalars.prefix(128))
     let best = candidates.map { candidate in
         (candidate, editDistance(name, Array(candidate.lowercased().unicodeScalars.prefix(128))))

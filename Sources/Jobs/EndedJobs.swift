@@ -19,34 +19,34 @@ public struct Retention: Equatable, Sendable {
 
 /// The ended jobs that are still known, in the order in which they ended.
 struct EndedJobs {
-    private var jobs: [String: EndedJob] = [:]
+    private var jobs: [JobID: EndedJob] = [:]
     /// Also of jobs that are gone by now; their places are skipped.
-    private var order: [(id: String, endedMilliseconds: Int64)] = []
+    private var order: [(id: JobID, endedMilliseconds: Int64)] = []
     private var byteCount = 0
 
-    subscript(id: String) -> EndedJob? { jobs[id] }
+    subscript(id: JobID) -> EndedJob? { jobs[id] }
 
     var count: Int { jobs.count }
     var all: some Sequence<EndedJob> { jobs.values }
 
     mutating func add(_ job: EndedJob) {
-        let id = job.description.id
+        let id = job.id
         remove(id)
         jobs[id] = job
         byteCount += job.byteCount
         order.append((id, job.description.endedMilliseconds ?? 0))
     }
 
-    mutating func remove(_ id: String) {
+    mutating func remove(_ id: JobID) {
         guard let job = jobs.removeValue(forKey: id) else { return }
         byteCount -= job.byteCount
     }
 
     /// Removes what is beyond the limits.
     /// - Returns: the ids of what is gone.
-    mutating func prune(_ retention: Retention, now: Int64) -> [String] {
+    mutating func prune(_ retention: Retention, now: Int64) -> [JobID] {
         let eldest = now - retention.age.wholeMilliseconds
-        var gone: [String] = []
+        var gone: [JobID] = []
         var passed = 0
         for (id, time) in order {
             let isOver =

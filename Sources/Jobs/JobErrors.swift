@@ -29,17 +29,17 @@ extension GenerationError {
         "The job has no refiner to skip to. Cancel it with DISCARD or DECODE_NOW.",
         fields: ["outcome"])
 
-    static func imageNotFound(_ index: Int, of id: String) -> GenerationError {
+    static func imageNotFound(_ index: Int, of id: JobID) -> GenerationError {
         GenerationError(
             .notFound, code: "imageNotFound",
-            "The job \(id.debugDescription) has no finished image \(index): they count from 0, and each "
+            "The job \(id.name.debugDescription) has no finished image \(index): they count from 0, and each "
                 + "is there once its event has been sent.", fields: ["imageIndex"])
     }
 
-    static func jobNotFound(_ id: String) -> GenerationError {
+    static func jobNotFound(_ id: JobID) -> GenerationError {
         GenerationError(
             .notFound, code: "taskNotFound",
-            "There is no job \(id.debugDescription) here: it was never accepted, or ended so long ago "
+            "There is no job \(id.name.debugDescription) here: it was never accepted, or ended so long ago "
                 + "that it has been forgotten.", fields: ["taskUUID"])
     }
 

@@ -15,7 +15,7 @@ struct JobFeed {
         var isReleased: Bool
     }
 
-    private let jobID: String
+    private let jobID: JobID
     private(set) var sequence: UInt64
     private(set) var watchers: [JobWatcher] = []
     private var held: [Held] = []
@@ -29,7 +29,7 @@ struct JobFeed {
 
     static func firstSequence(of attempt: Int) -> UInt64 { UInt64(attempt) << 32 + 1 }
 
-    init(jobID: String, attempt: Int) {
+    init(jobID: JobID, attempt: Int) {
         self.jobID = jobID
         sequence = Self.firstSequence(of: attempt) - 1
     }
@@ -74,7 +74,8 @@ struct JobFeed {
     private mutating func next(_ content: Event.Content, _ timeMilliseconds: Int64) -> Event {
         sequence += 1
         return Event(
-            jobID: jobID, sequence: sequence, timeMilliseconds: timeMilliseconds, content: content)
+            jobID: jobID.name, sequence: sequence, timeMilliseconds: timeMilliseconds,
+            content: content)
     }
 
     private mutating func add(_ event: Held) {
@@ -127,7 +128,7 @@ struct JobFeed {
             _ content: Event.Content, _ sequence: UInt64, _ time: Int64
         ) -> JobWatcher.Entry {
             let event = Event(
-                jobID: job.id, sequence: sequence, timeMilliseconds: time, content: content)
+                jobID: job.id.name, sequence: sequence, timeMilliseconds: time, content: content)
             return .update(.event(event))
         }
         var entries = [entry(.accepted(job.plan), job.acceptedSequence, job.createdMilliseconds)]

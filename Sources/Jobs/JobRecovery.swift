@@ -13,6 +13,8 @@ struct JobRecovery {
     let clock: JobClock
     private var changes: [JobChange] = []
     private var notices: [String] = []
+    /// Those that jobs start from, by name.
+    private var files: [String: [UInt8]] = [:]
 
     init(
         generator: any ImageGenerator, pictures: PictureStore,
@@ -31,10 +33,8 @@ struct JobRecovery {
     ) throws(JobStoreError) -> [String] {
         let contents = try store.contents()
         notices = contents.notices
-        for picture in contents.pictures {
-            // One that is damaged is missed by the jobs that need it.
-            _ = try? pictures.add(picture.file)
-        }
+        files = Dictionary(
+            contents.pictures.map { ($0.name, $0.file) }, uniquingKeysWith: { first, _ in first })
         for job in contents.ended { table.ended.add(job) }
         for job in contents.unfinished { recover(job, into: &table) }
         for (id, problem) in contents.damaged { lose(id, problem, in: &table) }
@@ -54,13 +54,18 @@ struct JobRecovery {
         do throws(GenerationError) {
             if stored.cancelOutcome == .discard { throw .jobCancelled }
             if stored.crashes > configuration.crashMaximum { throw .crashedTooOften }
+            let tenant = stored.id.tenant
+            for name in [stored.request.seedImage, stored.request.maskImage] {
+                // One that is damaged is missed by the job that needs it.
+                if let name, let file = files[name] { _ = try? pictures.add(file, of: tenant) }
+            }
             let job = try GenerationJob(
                 stored.request, models: generator.models, limits: configuration.limits,
-                pictures: pictures.picture(named:))
+                pictures: { pictures.picture(named: $0, of: tenant) })
             let plan = try generator.plan(job)
             let isSame = plan.fingerprint == stored.plan.fingerprint
             let scheduled = ScheduledJob(
-                job, plan: isSame ? stored.plan : plan, digest: stored.digest,
+                job, of: tenant, plan: isSame ? stored.plan : plan, digest: stored.digest,
                 client: 0, createdMilliseconds: stored.createdMilliseconds,
                 attempt: stored.attempt, deadline: stored.remaining.map { clock.now() + $0 },
                 queuedAt: clock.now() - age(of: stored))
@@ -114,7 +119,7 @@ struct JobRecovery {
         .milliseconds(max(0, clock.wallMilliseconds() - job.createdMilliseconds))
     }
 
-    private mutating func lose(_ id: String, _ problem: String, in table: inout JobTable) {
+    private mutating func lose(_ id: JobID, _ problem: String, in table: inout JobTable) {
         table.metrics.jobAccepted()
         notices.append("job \(id.debugDescription) is lost: \(problem)")
         let plan = GenerationPlan(
@@ -136,14 +141,15 @@ struct JobRecovery {
         table.metrics.jobEnded(
             error.status == .cancelled ? .cancelled : .failed, from: .queued)
         var description = JobDescription(
-            id: stored.id, state: JobState(ending: error), plan: stored.plan,
+            id: stored.id.name, state: JobState(ending: error), plan: stored.plan,
             createdMilliseconds: stored.createdMilliseconds,
             sequence: JobFeed.firstSequence(of: stored.attempt))
         description.error = error
         description.endedMilliseconds = now
         table.ended.add(
             EndedJob(
-                description: description, digest: stored.digest, attempt: stored.attempt,
+                id: stored.id, description: description, digest: stored.digest,
+                attempt: stored.attempt,
                 byteCount: stored.images.reduce(0) { $0 + $1.byteCount }))
     }
 }

@@ -9,12 +9,13 @@ extension JobScheduler {
     /// As ``submit(_:client:deadline:isOwner:observer:)``, for a caller that does not watch: replies once
     /// the job is stored.
     public func submit(
-        _ request: GenerationRequest, client: UInt64, reply: @escaping Reply<JobDescription>
+        _ request: GenerationRequest, of tenant: String = "", client: UInt64,
+        reply: @escaping Reply<JobDescription>
     ) {
         let isReplied = Protected(false)
         do throws(GenerationError) {
             let handle = Protected<JobHandle?>(nil)
-            let made = try submit(request, client: client) { [self] update in
+            let made = try submit(request, of: tenant, client: client) { [self] update in
                 guard
                     isReplied.withLock({ isReplied in
                         defer { isReplied = true }
@@ -25,7 +26,7 @@ extension JobScheduler {
                 case .event(let event):
                     reply(
                         Result { () throws(GenerationError) in
-                            try job(event.jobID)
+                            try job(JobID(event.jobID, of: tenant))
                         })
                 case .ended(.failure(let error)): reply(.failure(error))
                 case .ended(.success): break
@@ -44,7 +45,7 @@ extension JobScheduler {
     ///
     /// - Throws: NOT_FOUND.
     public func watch(
-        _ id: String, after sequence: UInt64, observer: @escaping @Sendable (JobUpdate) -> Void
+        _ id: JobID, after sequence: UInt64, observer: @escaping @Sendable (JobUpdate) -> Void
     ) throws(GenerationError) -> JobHandle {
         let watcher = JobWatcher(jobID: id, observer: observer)
         var live: ScheduledJob?
@@ -60,10 +61,12 @@ extension JobScheduler {
         return JobHandle(watcher: watcher, job: live)
     }
 
-    /// Tells how all live jobs stand, then whatever comes: images without their files, and each job's end
+    /// Tells how all of a tenant's live jobs stand, then whatever comes: images without their files, and each job's end
     /// as an event. It has no end of its own.
-    public func watchAll(observer: @escaping @Sendable (JobUpdate) -> Void) -> JobHandle {
-        let watcher = JobWatcher(jobID: nil, observer: observer)
+    public func watchAll(
+        of tenant: String = "", observer: @escaping @Sendable (JobUpdate) -> Void
+    ) -> JobHandle {
+        let watcher = JobWatcher(allOf: tenant, observer: observer)
         change { $0.watchAll(watcher) }
         return JobHandle(watcher: watcher, job: nil)
     }
@@ -85,17 +88,19 @@ extension JobScheduler {
     }
 
     /// - Throws: NOT_FOUND.
-    public func job(_ id: String) throws(GenerationError) -> JobDescription {
+    public func job(_ id: JobID) throws(GenerationError) -> JobDescription {
         guard let job = table.withLock({ $0.description(of: id) }) else { throw .jobNotFound(id) }
         return job
     }
 
-    /// Lists jobs, the newest first. Errors: INVALID_ARGUMENT for a page size or token that is none.
-    public func list(_ filter: JobFilter, reply: @escaping Reply<JobPage>) {
+    /// Lists a tenant's jobs, the newest first. Errors: INVALID_ARGUMENT for a page size or token that is none.
+    public func list(
+        _ filter: JobFilter, of tenant: String = "", reply: @escaping Reply<JobPage>
+    ) {
         // There may be thousands to sort: not on the caller's thread.
         journal.read { [self] _ in
             change { $0.expire() }
-            let jobs = table.withLock { $0.descriptions }
+            let jobs = table.withLock { $0.descriptions(of: tenant) }
             reply(Result { () throws(GenerationError) in try JobPage(jobs, filter) })
         }
     }
@@ -103,7 +108,7 @@ extension JobScheduler {
     /// Ends a job, or brings it to an early end with a picture; no-op for one that has ended. Replies when
     /// the store knows of it. Errors: NOT_FOUND, FAILED_PRECONDITION for SKIP_TO_REFINER without one.
     public func cancel(
-        _ id: String, _ outcome: CancelOutcome, reply: @escaping Reply<JobDescription>
+        _ id: JobID, _ outcome: CancelOutcome, reply: @escaping Reply<JobDescription>
     ) {
         do throws(GenerationError) {
             try change { table throws(GenerationError) in
@@ -130,7 +135,7 @@ extension JobScheduler {
     /// Errors: NOT_FOUND; INVALID_ARGUMENT for an offset beyond its end; DATA_LOSS when it is damaged.
     /// - Parameter byteCount: at most; 0 is ``imageChunkMaximum``.
     public func readImage(
-        _ index: Int, of id: String, offset: Int, byteCount: Int, reply: @escaping Reply<ImageChunk>
+        _ index: Int, of id: JobID, offset: Int, byteCount: Int, reply: @escaping Reply<ImageChunk>
     ) {
         guard table.withLock({ $0.description(of: id) }) != nil else {
             return reply(.failure(.jobNotFound(id)))
@@ -144,7 +149,7 @@ extension JobScheduler {
     }
 
     private static func image(
-        _ index: Int, of id: String, in store: any JobStore
+        _ index: Int, of id: JobID, in store: any JobStore
     ) throws(GenerationError) -> StoredImage {
         do throws(JobStoreError) {
             if let image = try store.image(index, of: id) { return image }

@@ -6,15 +6,20 @@ extension JobScheduler {
         let worker = JobWorker(
             generator: generator, metrics: metrics, clock: clock,
             checkpointInterval: configuration.checkpointInterval, isDurable: isDurable,
-            change: { self.change($0) })
+            change: { self.changeFromLane($0) })
         while let job = nextSlice() {
             do throws(GenerationError) {
                 try worker.advance(job)
-                change { $0.endSlice(job) }
+                changeFromLane { $0.endSlice(job) }
             } catch {
                 job.activity = nil
-                change { $0.end(job, .failure(error)) }
+                changeFromLane { $0.end(job, .failure(error)) }
             }
         }
+    }
+
+    /// What a lane has to say counts for nothing once its jobs have been ended without it.
+    private func changeFromLane(_ body: (inout JobTable) -> Void) {
+        change { if !$0.isAbandoned { body(&$0) } }
     }
 }

@@ -5,7 +5,7 @@ internal import Metrics
 extension JobScheduler {
     /// Attaches to the job that this request has already made; nil when there is none.
     func attach(
-        _ id: String, _ digest: [UInt8], isOwner: Bool, _ observer: @escaping JobWatcher.Observer
+        _ id: JobID, _ digest: [UInt8], isOwner: Bool, _ observer: @escaping JobWatcher.Observer
     ) throws(GenerationError) -> JobHandle? {
         var handle: JobHandle?
         var endedWatcher: JobWatcher?
@@ -39,7 +39,7 @@ extension JobScheduler {
         }
     }
 
-    private static func history(of id: String, in store: any JobStore) -> [JobWatcher.Entry] {
+    private static func history(of id: JobID, in store: any JobStore) -> [JobWatcher.Entry] {
         do throws(JobStoreError) {
             guard let history = try store.history(of: id) else {
                 return [.update(.ended(.failure(.jobNotFound(id))))]
@@ -89,7 +89,7 @@ extension JobTable {
     /// The live job of that id; nil where there is none.
     ///
     /// - Throws: ALREADY_EXISTS when another request made it.
-    func known(_ id: String, _ digest: [UInt8]) throws(GenerationError) -> ScheduledJob? {
+    func known(_ id: JobID, _ digest: [UInt8]) throws(GenerationError) -> ScheduledJob? {
         guard let job = live[id] else { return nil }
         guard job.digest == digest else { throw .conflict }
         return job

@@ -1,3 +1,4 @@
+internal import Dispatch
 public import Generation
 public import Metrics
 
@@ -52,23 +53,27 @@ public final class JobScheduler: Sendable {
     let clock: JobClock
     let journal: JobJournal
     let table: Protected<JobTable>
+    private let onEnd: @Sendable (JobEnding) -> Void
     /// Nil once they have been joined.
     private let lanes: Protected<[LaneThread]?>
 
     /// Reads the store and starts the lanes; they, and this, live until ``stop(drain:)``.
     ///
-    /// - Parameter store: from now on this scheduler's alone.
+    /// - Parameters:
+    ///   - store: from now on this scheduler's alone.
+    ///   - onEnd: is told of each job's end, as an observer would be.
     /// - Throws: when the store cannot be read at all.
     public init(
         generator: any ImageGenerator, store: any JobStore,
         configuration: Configuration = Configuration(), metrics: ServerMetrics = ServerMetrics(),
-        clock: JobClock = .system
+        clock: JobClock = .system, onEnd: @escaping @Sendable (JobEnding) -> Void = { _ in }
     ) throws(JobStoreError) {
         precondition(configuration.laneCount > 0 && configuration.queueLimit > 0)
         self.generator = generator
         self.configuration = configuration
         self.metrics = metrics
         self.clock = clock
+        self.onEnd = onEnd
         isDurable = store.isDurable
         pictures = PictureStore(limits: .init(generation: configuration.limits))
         var table = JobTable(
@@ -106,6 +111,7 @@ public final class JobScheduler: Sendable {
     /// is free again.
     ///
     /// - Parameters:
+    ///   - tenant: whose job it is; the name that the request gives it is among this tenant's.
     ///   - client: whose turns in the queue it takes; 0 for nobody's in particular.
     ///   - deadline: from now, in addition to the request's own; the job ends with DEADLINE_EXCEEDED when
     ///     it is not done by then.
@@ -118,14 +124,15 @@ public final class JobScheduler: Sendable {
     ///   DEADLINE_EXCEEDED when there is no time at all; UNAVAILABLE when stopping.
     @discardableResult
     public func submit(
-        _ request: GenerationRequest, client: UInt64 = 0, deadline: Duration? = nil,
-        isOwner: Bool = false, observer: @escaping @Sendable (JobUpdate) -> Void
+        _ request: GenerationRequest, of tenant: String = "", client: UInt64 = 0,
+        deadline: Duration? = nil, isOwner: Bool = false,
+        observer: @escaping @Sendable (JobUpdate) -> Void
     ) throws(GenerationError) -> JobHandle {
         do throws(GenerationError) {
             if let deadline, deadline <= .zero { throw .deadlineExceeded }
             let digest = Self.digest(of: request)
-            if let id = request.requestID,
-                let handle = try attach(id, digest, isOwner: isOwner, observer)
+            if let name = request.requestID,
+                let handle = try attach(JobID(name, of: tenant), digest, isOwner: isOwner, observer)
             {
                 return handle
             }
@@ -133,12 +140,13 @@ public final class JobScheduler: Sendable {
             if limits.defaultModel.isEmpty { limits.defaultModel = generator.defaultModel }
             let job = try GenerationJob(
                 request, models: generator.models, limits: limits,
-                pictures: pictures.picture(named:))
+                pictures: { pictures.picture(named: $0, of: tenant) })
             let plan = try generator.plan(job)
             let deadlines = [deadline, job.deadline].compactMap(\.self)
-            return try admit(isOwner: isOwner, observer, pictures: try pictures.files(of: job)) {
+            let files = try pictures.files(of: job, tenant: tenant)
+            return try admit(isOwner: isOwner, observer, pictures: files) {
                 ScheduledJob(
-                    job, plan: plan, digest: digest, client: client,
+                    job, of: tenant, plan: plan, digest: digest, client: client,
                     createdMilliseconds: clock.wallMilliseconds(), attempt: $0,
                     deadline: deadlines.min().map { clock.now() + $0 }, queuedAt: clock.now())
             }
@@ -193,11 +201,40 @@ public final class JobScheduler: Sendable {
         }
         if !mine.isEmpty {
             for lane in mine { lane.join() }
-            journal.close()
-            lanes.withLock { $0 = nil }
-            lanes.notify()
+            endJournal()
         }
         lanes.wait { $0 == nil ? () : nil }
+    }
+
+    private func endJournal() {
+        journal.close()
+        lanes.withLock { $0 = nil }
+        lanes.notify()
+    }
+
+    /// Takes no more jobs, lets those that run go on to their end for as long as `limit`, and returns
+    /// when every end is stored and told. For the end of the process: a lane in the middle of a unit of
+    /// work at the limit is not waited for, and goes on computing what nobody wants.
+    ///
+    /// In a store that lasts, jobs that wait stay there at once, and what still runs at the limit stays
+    /// with its last checkpoint. Else jobs that wait are run too, as far as there is time, and what is not
+    /// done at the limit ends with UNAVAILABLE. To be called once, and not after ``stop(drain:)``.
+    ///
+    /// - Returns: whether the lanes have ended too.
+    public func drain(within limit: Duration) -> Bool {
+        change { $0.drain() }
+        // The queue keeps what waits there, cancelled or not, until its time.
+        let timer = DispatchWorkItem { [weak self] in self?.change { $0.abandon() } }
+        DispatchQueue.global().asyncAfter(deadline: .now() + limit.inSeconds, execute: timer)
+        let isAbandoned = table.wait { $0.live.isEmpty ? $0.isAbandoned : nil }
+        timer.cancel()
+        if isAbandoned {
+            lanes.withLock { $0 = [] }
+            endJournal()
+        } else {
+            stop(drain: false)
+        }
+        return !isAbandoned
     }
 
     /// The next job for a lane to advance by one unit; nil when the lane is to end.
@@ -229,8 +266,10 @@ public final class JobScheduler: Sendable {
         _ body: (inout JobTable) throws(Failure) -> Void
     ) throws(Failure) {
         var ready: [JobWatcher] = []
+        var endings: [JobEnding] = []
         defer {
             table.notify()
+            for ending in endings { onEnd(ending) }
             for watcher in ready { deliver(to: watcher) }
         }
         try table.withLock { table throws(Failure) in
@@ -242,6 +281,8 @@ public final class JobScheduler: Sendable {
                     }
                 }
                 ready = table.takeReady()
+                endings = table.endings
+                table.endings = []
             }
             try body(&table)
         }

@@ -66,7 +66,6 @@ extension JobTable {
         running.removeAll { $0 === job }
         live[job.id] = nil
         if !live.values.contains(where: { $0.client == job.client }) { turns.forget(job.client) }
-        metrics.jobEnded(ServerMetrics.Ending(result), from: job.countsAs)
         var error: GenerationError?
         if case .failure(let failure) = result { error = failure }
         var description = describe(job)
@@ -75,10 +74,22 @@ extension JobTable {
         description.endedMilliseconds = clock.wallMilliseconds()
         ended.add(
             EndedJob(
-                description: description, digest: job.digest, attempt: job.attempt,
+                id: job.id, description: description, digest: job.digest, attempt: job.attempt,
                 byteCount: job.byteCount))
+        count(job, ServerMetrics.Ending(result), description)
         forget(job, telling: result)
         tellPlaces()
+    }
+
+    private mutating func count(
+        _ job: ScheduledJob, _ ending: ServerMetrics.Ending, _ description: JobDescription
+    ) {
+        let now = clock.now()
+        let (waited, total) = ((job.startedAt ?? now) - job.queuedAt, now - job.queuedAt)
+        metrics.jobEnded(ending, from: job.countsAs)
+        metrics.jobTook(waited: waited, total: total)
+        endings.append(
+            JobEnding(id: job.id, description: description, waited: waited, total: total))
     }
 
     mutating func forget(
@@ -99,10 +110,30 @@ extension JobTable {
     /// From here on nothing is admitted. Without draining, every job ends with UNAVAILABLE.
     mutating func stop(drain: Bool) {
         // Once cut short it stays so.
-        isDraining = drain && (isDraining || !isStopping)
+        draining = drain && (draining == .all || !isStopping) ? .all : .nothing
         isStopping = true
         guard !drain else { return }
         for job in (running + queue).reversed() { interrupt(job, .serverStopping) }
+    }
+
+    /// From here on nothing is admitted. What runs goes on; what waits stays in a store that lasts, and
+    /// else runs too.
+    mutating func drain() {
+        guard !isStopping else { return }
+        isStopping = true
+        draining = .running
+        guard !runsQueue else { return }
+        for job in queue.reversed() { interrupt(job, .serverStopping) }
+    }
+
+    /// Whether lanes still take up what waits.
+    var runsQueue: Bool { draining == .all || (draining == .running && !isDurable) }
+
+    /// Nobody waits for the lanes any more: every job ends as at a stop, with its last checkpoint.
+    mutating func abandon() {
+        stop(drain: false)
+        for job in running where job.state != .ending { end(job, .failure(.serverStopping)) }
+        isAbandoned = true
     }
 
     /// When stopping: there is nothing more to advance, nor will there be.

@@ -5,7 +5,7 @@ internal import Metrics
 extension JobTable {
     func describe(_ job: ScheduledJob) -> JobDescription {
         var description = JobDescription(
-            id: job.id, state: job.countsAs == .queued ? .queued : .running, plan: job.plan,
+            id: job.id.name, state: job.countsAs == .queued ? .queued : .running, plan: job.plan,
             createdMilliseconds: job.createdMilliseconds, sequence: job.feed.sequence)
         description.place = job.state == .queued ? job.place : nil
         description.etaSeconds = job.remainingSeconds
@@ -18,14 +18,15 @@ extension JobTable {
     }
 
     /// Not of one that is still being stored: it may yet be refused.
-    func description(of id: String) -> JobDescription? {
+    func description(of id: JobID) -> JobDescription? {
         if let job = live[id], job.state != .storing { return describe(job) }
         return ended[id]?.description
     }
 
-    /// Of all jobs, in no order.
-    var descriptions: [JobDescription] {
-        live.values.filter { $0.state != .storing }.map(describe) + ended.all.map(\.description)
+    /// Of all of a tenant's jobs, in no order.
+    func descriptions(of tenant: String) -> [JobDescription] {
+        live.values.filter { $0.state != .storing && $0.id.tenant == tenant }.map(describe)
+            + ended.all.filter { $0.id.tenant == tenant }.map(\.description)
     }
 }
 

@@ -8,10 +8,12 @@ extension JobTable {
         ready.append(watcher)
     }
 
-    /// Tells a watcher of all jobs how they stand, then whatever comes.
+    /// Tells a watcher of all a tenant's jobs how they stand, then whatever comes.
     mutating func watchAll(_ watcher: JobWatcher) {
         watchers.append(watcher)
-        for job in live.values { watch(job, watcher, after: 0) }
+        for job in live.values where job.id.tenant == watcher.tenant {
+            watch(job, watcher, after: 0)
+        }
     }
 
     mutating func remove(_ watcher: JobWatcher) {

@@ -20,6 +20,11 @@ struct JobTable {
         var effect = Effect.none
     }
 
+    /// What of the accepted jobs is still to be done when stopping.
+    enum Draining {
+        case nothing, running, all
+    }
+
     let configuration: JobScheduler.Configuration
     let metrics: ServerMetrics
     let clock: JobClock
@@ -27,7 +32,7 @@ struct JobTable {
     let isDurable: Bool
 
     /// All that have not ended.
-    var live: [String: ScheduledJob] = [:]
+    var live: [JobID: ScheduledJob] = [:]
     var ended = EndedJobs()
     var queue: [ScheduledJob] = []
     var running: [ScheduledJob] = []
@@ -35,10 +40,16 @@ struct JobTable {
     var ready: [JobWatcher] = []
     var writes: [Write] = []
     var turns = Turns()
-    /// Of all jobs.
+    /// Of all of a tenant's jobs.
     var watchers: [JobWatcher] = []
+    /// What each tenant may have; one that is not here has only the server's own limits.
+    var tenantLimits: [String: TenantLimits] = [:]
+    /// Ends that nobody has been told who hears of all of them.
+    var endings: [JobEnding] = []
     var isStopping = false
-    var isDraining = false
+    var draining = Draining.nothing
+    /// What the lanes still do is of no account.
+    var isAbandoned = false
 
     init(
         configuration: JobScheduler.Configuration, isDurable: Bool, metrics: ServerMetrics,
@@ -65,9 +76,12 @@ struct JobTable {
                 "The queue is full: \(queue.count + storingCount) jobs wait, which is the limit, and "
                     + "\(running.count) run. Try again later.", retryable: true)
         }
+        try checkTenantQueue(job.id.tenant)
         live[job.id] = job
         storingCount += 1
-        for watcher in watchers { job.feed.add(watcher, after: 0) }
+        for watcher in watchers where watcher.tenant == job.id.tenant {
+            job.feed.add(watcher, after: 0)
+        }
         let sequence = job.feed.hold(
             .accepted(job.plan), timeMilliseconds: clock.wallMilliseconds())
         write(
@@ -91,7 +105,7 @@ struct JobTable {
         job.feed.release(acceptedSequence)
         enqueue(job)
         if let interruption = job.interruption { interrupt(job, interruption) }
-        if isStopping, !isDraining { interrupt(job, .serverStopping) }
+        if isStopping, !runsQueue { interrupt(job, .serverStopping) }
     }
 
     /// A job of the store, or one that has just come into it.
@@ -114,13 +128,14 @@ struct JobTable {
             return job
         }
         guard running.count(where: { $0.state == .running }) < configuration.laneCount,
-            let index = turns.next(in: queue, now: clock.now())
+            let index = nextInTurn()
         else { return nil }
         let job = queue.remove(at: index)
         turns.begin(job)
         job.state = .running
         job.countsAs = .running
         job.isOnLane = true
+        job.startedAt = clock.now()
         running.append(job)
         metrics.jobStarted()
         if isDurable { write(.started(id: job.id)) }
@@ -210,7 +225,7 @@ struct JobTable {
     }
 
     /// There is something to take.
-    var hasNews: Bool { !writes.isEmpty || !ready.isEmpty }
+    var hasNews: Bool { !writes.isEmpty || !ready.isEmpty || !endings.isEmpty }
 
     mutating func takeWrites() -> [Write] {
         defer { writes = [] }

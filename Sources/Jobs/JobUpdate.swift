@@ -11,7 +11,7 @@ public enum JobUpdate: Sendable {
 /// Someone's hold on a job, or on all of them.
 public struct JobHandle: Sendable {
     /// Empty for one on all jobs.
-    public var jobID: String { watcher.jobID ?? "" }
+    public var jobID: String { watcher.jobID?.name ?? "" }
     let watcher: JobWatcher
     /// Nil for one that had ended before, and for all jobs.
     let job: ScheduledJob?

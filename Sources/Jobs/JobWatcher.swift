@@ -12,9 +12,10 @@ final class JobWatcher: @unchecked Sendable {
         /// On the one that completed the job.
         var summary: Event.Summary?
 
-        func event(png: [UInt8], of jobID: String) -> Event {
+        func event(png: [UInt8], of jobID: JobID) -> Event {
             Event(
-                jobID: jobID, sequence: facts.sequence, timeMilliseconds: facts.timeMilliseconds,
+                jobID: jobID.name, sequence: facts.sequence,
+                timeMilliseconds: facts.timeMilliseconds,
                 content: .image(
                     Event.Image(
                         png: png, size: facts.size, seed: facts.seed, sha256: facts.sha256,
@@ -42,8 +43,10 @@ final class JobWatcher: @unchecked Sendable {
         case fetch(Kept)
     }
 
-    /// Nil for one of all jobs, who gets no files, and each job's end as an event.
-    let jobID: String?
+    /// Whose jobs it hears of.
+    let tenant: String
+    /// Nil for one of all the tenant's jobs, who gets no files, and each job's end as an event.
+    let jobID: JobID?
     let observer: Observer
     private var outbox: [Entry] = []
     private var isDelivering = false
@@ -52,12 +55,19 @@ final class JobWatcher: @unchecked Sendable {
     /// Whether pictures wait in the store until the watcher has room for them.
     var isPaused = false
 
-    init(jobID: String?, observer: @escaping Observer) {
+    init(jobID: JobID, observer: @escaping Observer) {
+        tenant = jobID.tenant
         self.jobID = jobID
         self.observer = observer
     }
 
-    func add(_ entry: Entry, of jobID: String) {
+    init(allOf tenant: String, observer: @escaping Observer) {
+        self.tenant = tenant
+        jobID = nil
+        self.observer = observer
+    }
+
+    func add(_ entry: Entry, of jobID: JobID) {
         switch entry {
         case .update(.event(let event)): add(event)
         case .image(let image) where self.jobID == nil: add(image.event(png: [], of: jobID))
@@ -76,7 +86,7 @@ final class JobWatcher: @unchecked Sendable {
 
     /// A job's end.
     func add(
-        _ result: Result<Void, GenerationError>, ending sequence: UInt64, of jobID: String,
+        _ result: Result<Void, GenerationError>, ending sequence: UInt64, of jobID: JobID,
         at timeMilliseconds: Int64
     ) {
         guard self.jobID == nil else { return outbox.append(.update(.ended(result))) }
@@ -84,7 +94,7 @@ final class JobWatcher: @unchecked Sendable {
         if case .failure(let failure) = result { error = failure }
         add(
             Event(
-                jobID: jobID, sequence: sequence, timeMilliseconds: timeMilliseconds,
+                jobID: jobID.name, sequence: sequence, timeMilliseconds: timeMilliseconds,
                 content: .ended(Event.Ended(state: JobState(ending: error), error: error))))
     }
 

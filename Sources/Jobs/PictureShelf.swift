@@ -3,17 +3,27 @@ internal import PNGEncoding
 
 /// What a ``PictureStore`` holds, and what gives way to what.
 struct PictureShelf {
-    private struct Entry {
+    /// A file's SHA-256 is no secret: who knows it has not thereby the picture of another tenant.
+    private struct Key: Hashable {
+        var tenant: String
+        var name: String
+    }
+
+    private struct Entry: Held {
         var picture: Picture
         /// As it came, for the store of jobs.
         var file: [UInt8]
         var lastUse: UInt64
+
+        var byteCount: Int { picture.pixels.count + file.count }
     }
 
-    private struct Unfinished {
+    private struct Unfinished: Held {
         var bytes: [UInt8]
         var total: Int
         var lastUse: UInt64
+
+        var byteCount: Int { bytes.count }
     }
 
     enum Outcome {
@@ -23,8 +33,10 @@ struct PictureShelf {
     }
 
     private let limits: PictureStore.Limits
-    private var pictures: [String: Entry] = [:]
-    private var unfinished: [String: Unfinished] = [:]
+    /// Of pixels and files, by tenant.
+    var byteMaxima: [String: Int] = [:]
+    private var pictures: [Key: Entry] = [:]
+    private var unfinished: [Key: Unfinished] = [:]
     private var decodingCount = 0
     /// Of all pixels and files.
     private(set) var byteCount = 0
@@ -37,36 +49,45 @@ struct PictureShelf {
     var pictureCount: Int { pictures.count }
     var unfinishedCount: Int { unfinished.count }
 
-    mutating func picture(named name: String) -> Picture? {
-        guard let picture = pictures[name]?.picture else { return nil }
+    mutating func picture(named name: String, of tenant: String = "") -> Picture? {
+        let key = Key(tenant: tenant, name: name)
+        guard let picture = pictures[key]?.picture else { return nil }
         let use = nextUse()
-        pictures[name]?.lastUse = use
+        pictures[key]?.lastUse = use
         return picture
     }
 
-    func file(named name: String) -> [UInt8]? { pictures[name]?.file }
+    func file(named name: String, of tenant: String = "") -> [UInt8]? {
+        pictures[Key(tenant: tenant, name: name)]?.file
+    }
 
-    mutating func insert(_ picture: Picture, file: [UInt8], name: String) {
-        remove(picture: name)
-        pictures[name] = Entry(picture: picture, file: file, lastUse: nextUse())
-        byteCount += picture.pixels.count + file.count
-        makeRoom(keeping: name)
+    mutating func insert(
+        _ picture: Picture, file: [UInt8], name: String, of tenant: String = ""
+    ) {
+        let key = Key(tenant: tenant, name: name)
+        remove(picture: key)
+        let entry = Entry(picture: picture, file: file, lastUse: nextUse())
+        pictures[key] = entry
+        byteCount += entry.byteCount
+        makeRoom(keeping: key)
     }
 
     mutating func endDecoding() { decodingCount -= 1 }
 
     /// - Parameter check: is shown the file's beginning; what it throws ends the file.
     mutating func receive(
-        _ piece: PicturePiece, check: ([UInt8]) throws(GenerationError) -> Void
+        _ piece: PicturePiece, of tenant: String = "",
+        check: ([UInt8]) throws(GenerationError) -> Void
     ) throws(GenerationError) -> Outcome {
         try validate(piece)
         let name = PictureStore.name(ofDigest: piece.sha256)
-        if let picture = picture(named: name) {
+        let key = Key(tenant: tenant, name: name)
+        if let picture = picture(named: name, of: tenant) {
             return .receipt(
                 PictureReceipt(name: name, received: piece.total, size: picture.size))
         }
         var file =
-            unfinished[name] ?? Unfinished(bytes: [], total: piece.total, lastUse: 0)
+            unfinished[key] ?? Unfinished(bytes: [], total: piece.total, lastUse: 0)
         guard file.total == piece.total else {
             throw .invalid(
                 "total", code: "invalidTotal",
@@ -84,7 +105,7 @@ struct PictureShelf {
                 retryable: true)
         }
         // Out of the table while it grows, so that its bytes are not copied.
-        remove(unfinished: name)
+        remove(unfinished: key)
         file.bytes += piece.data
         if piece.offset < PNGDecoder.headerByteCount { try check(file.bytes) }
         if isWhole {
@@ -94,8 +115,8 @@ struct PictureShelf {
         file.lastUse = nextUse()
         byteCount += file.bytes.count
         let received = file.bytes.count
-        unfinished[name] = file
-        makeRoom(keeping: name)
+        unfinished[key] = file
+        makeRoom(keeping: key)
         return .receipt(PictureReceipt(name: name, received: received, size: nil))
     }
 
@@ -121,34 +142,75 @@ struct PictureShelf {
     }
 
     /// Down to the limits again; what has just come stays.
-    private mutating func makeRoom(keeping name: String) {
-        while pictures.count > limits.pictureMaximum || byteCount > limits.byteMaximum {
-            let oldest = pictures.filter { $0.key != name }.min {
-                $0.value.lastUse < $1.value.lastUse
-            }
-            guard let oldest else { break }
-            remove(picture: oldest.key)
+    private mutating func makeRoom(keeping key: Key) {
+        while pictures.count > limits.pictureMaximum || byteCount > limits.byteMaximum,
+            let next = Self.nextToGive(pictures, keeping: key)
+        {
+            remove(picture: next)
         }
-        while unfinished.count > limits.unfinishedMaximum || byteCount > limits.byteMaximum {
-            let oldest = unfinished.filter { $0.key != name }
-                .min { $0.value.lastUse < $1.value.lastUse }
-            guard let oldest else { break }
-            remove(unfinished: oldest.key)
+        while unfinished.count > limits.unfinishedMaximum || byteCount > limits.byteMaximum,
+            let next = Self.nextToGive(unfinished, keeping: key)
+        {
+            remove(unfinished: next)
+        }
+        guard let maximum = byteMaxima[key.tenant] else { return }
+        while byteCount(of: key.tenant) > maximum,
+            let next = Self.oldest(of: key.tenant, in: pictures, keeping: key)
+        {
+            remove(picture: next)
+        }
+        while byteCount(of: key.tenant) > maximum,
+            let next = Self.oldest(of: key.tenant, in: unfinished, keeping: key)
+        {
+            remove(unfinished: next)
         }
     }
 
-    private mutating func remove(picture name: String) {
-        guard let entry = pictures.removeValue(forKey: name) else { return }
-        byteCount -= entry.picture.pixels.count + entry.file.count
+    private func byteCount(of tenant: String) -> Int {
+        Self.byteCounts(pictures)[tenant, default: 0]
+            + Self.byteCounts(unfinished)[tenant, default: 0]
     }
 
-    private mutating func remove(unfinished name: String) {
-        guard let file = unfinished.removeValue(forKey: name) else { return }
-        byteCount -= file.bytes.count
+    private static func byteCounts(_ items: [Key: some Held]) -> [String: Int] {
+        items.reduce(into: [:]) { $0[$1.key.tenant, default: 0] += $1.value.byteCount }
+    }
+
+    /// Of the tenant that holds the most, so that nobody fills the shelf for others.
+    private static func nextToGive(_ items: [Key: some Held], keeping kept: Key) -> Key? {
+        let counts = byteCounts(items.filter { $0.key != kept })
+        guard let most = counts.max(by: { ($0.value, $0.key) < ($1.value, $1.key) }) else {
+            return nil
+        }
+        return oldest(of: most.key, in: items, keeping: kept)
+    }
+
+    private static func oldest(
+        of tenant: String, in items: [Key: some Held], keeping kept: Key
+    ) -> Key? {
+        items.filter { $0.key.tenant == tenant && $0.key != kept }
+            .min { $0.value.lastUse < $1.value.lastUse }?.key
+    }
+
+    private mutating func remove(picture key: Key) {
+        guard let entry = pictures.removeValue(forKey: key) else { return }
+        byteCount -= entry.byteCount
+    }
+
+    private mutating func remove(unfinished key: Key) {
+        guard let file = unfinished.removeValue(forKey: key) else { return }
+        byteCount -= file.byteCount
     }
 
     private mutating func nextUse() -> UInt64 {
         uses += 1
         return uses
     }
+}
+
+/// What takes room on the shelf.
+private protocol Held {
+    /// Of it.
+    var byteCount: Int { get }
+    /// Counts up over the whole shelf.
+    var lastUse: UInt64 { get }
 }

@@ -4,8 +4,9 @@ internal import Locking
 internal import PNGEncoding
 
 /// Pictures that callers have sent, named by the SHA-256 of their files, in memory: decoded, since a
-/// file that does not decode is refused at once. Requests name them; when room is needed, the one
-/// not used for longest gives way. A job that has begun keeps its own.
+/// file that does not decode is refused at once. Requests name them, each tenant's its own. When room is
+/// needed, the one not used for longest gives way, of the tenant that holds the most. A job that has
+/// begun keeps its own.
 ///
 /// Any thread may call, the event loop too: hashing and decoding a whole file happens elsewhere.
 public final class PictureStore: Sendable {
@@ -42,19 +43,27 @@ public final class PictureStore: Sendable {
         shelf = Locked(PictureShelf(limits: limits))
     }
 
-    /// The picture of that name; using it keeps it.
-    public func picture(named name: String) -> Picture? {
-        shelf.withLock { $0.picture(named: name) }
+    /// The tenant's picture of that name; using it keeps it.
+    public func picture(named name: String, of tenant: String = "") -> Picture? {
+        shelf.withLock { $0.picture(named: name, of: tenant) }
+    }
+
+    /// Bytes of pixels and files that each tenant may hold; one that is not named has only
+    /// ``Limits/byteMaximum``. Takes effect as new pictures come.
+    func setByteMaxima(_ maxima: [String: Int]) {
+        shelf.withLock { $0.byteMaxima = maxima }
     }
 
     /// The files that a job starts from, as they came.
     ///
     /// - Throws: UNAVAILABLE when one has given way to others a moment ago.
-    func files(of job: GenerationJob) throws(GenerationError) -> [StoredPicture] {
+    func files(
+        of job: GenerationJob, tenant: String
+    ) throws(GenerationError) -> [StoredPicture] {
         var files: [StoredPicture] = []
         for name in [job.imageInput?.seedImageName, job.imageInput?.maskImageName] {
             guard let name else { continue }
-            guard let file = shelf.withLock({ $0.file(named: name) }) else {
+            guard let file = shelf.withLock({ $0.file(named: name, of: tenant) }) else {
                 throw GenerationError(
                     .unavailable, code: "imageNotFound",
                     "The picture \(name) has just given way to newer ones. Upload it again, then send "
@@ -69,10 +78,12 @@ public final class PictureStore: Sendable {
     ///
     /// - Returns: its name.
     /// - Throws: INVALID_ARGUMENT for a file that is no sound PNG within the limits.
-    public func add(_ file: [UInt8]) throws(GenerationError) -> String {
+    public func add(
+        _ file: [UInt8], of tenant: String = ""
+    ) throws(GenerationError) -> String {
         let name = Self.name(ofDigest: SHA256.digest(of: file))
         let picture = try decode(file)
-        shelf.withLock { $0.insert(picture, file: file, name: name) }
+        shelf.withLock { $0.insert(picture, file: file, name: name, of: tenant) }
         return name
     }
 
@@ -83,19 +94,19 @@ public final class PictureStore: Sendable {
     ///   last. Errors: INVALID_ARGUMENT for a file or piece that is wrong in itself,
     ///   RESOURCE_EXHAUSTED when too many files wait to be decoded.
     public func receive(
-        _ piece: PicturePiece,
+        _ piece: PicturePiece, of tenant: String = "",
         reply: @escaping @Sendable (Result<PictureReceipt, GenerationError>) -> Void
     ) {
         do throws(GenerationError) {
             let outcome = try shelf.withLock { shelf throws(GenerationError) in
-                try shelf.receive(piece) { beginning throws(GenerationError) in
+                try shelf.receive(piece, of: tenant) { beginning throws(GenerationError) in
                     try checkBeginning(beginning)
                 }
             }
             switch outcome {
             case .receipt(let receipt): reply(.success(receipt))
             case .whole(let file, let name):
-                worker.async { [self] in reply(finish(file, name: name)) }
+                worker.async { [self] in reply(finish(file, name: name, of: tenant)) }
             }
         } catch {
             reply(.failure(error))
@@ -103,7 +114,7 @@ public final class PictureStore: Sendable {
     }
 
     private func finish(
-        _ file: [UInt8], name: String
+        _ file: [UInt8], name: String, of tenant: String
     ) -> Result<PictureReceipt, GenerationError> {
         let result = Result { () throws(GenerationError) in
             guard Self.name(ofDigest: SHA256.digest(of: file)) == name else {
@@ -117,7 +128,7 @@ public final class PictureStore: Sendable {
         return shelf.withLock { shelf in
             shelf.endDecoding()
             return result.map { picture in
-                shelf.insert(picture, file: file, name: name)
+                shelf.insert(picture, file: file, name: name, of: tenant)
                 return PictureReceipt(name: name, received: file.count, size: picture.size)
             }
         }

@@ -14,6 +14,7 @@ final class ScheduledJob: @unchecked Sendable {
     let digest: [UInt8]
     /// Whose turn its turn counts as; 0 is that of all jobs of earlier starts.
     let client: UInt64
+    let id: JobID
     let createdMilliseconds: Int64
     /// Of the server, in the job's life.
     let attempt: Int
@@ -21,6 +22,8 @@ final class ScheduledJob: @unchecked Sendable {
     let deadline: Duration?
     /// Likewise: since when it waits.
     let queuedAt: Duration
+    /// Likewise: when a lane of this process took it up; nil until then.
+    var startedAt: Duration?
     var plan: GenerationPlan
 
     var state = State.storing
@@ -48,21 +51,21 @@ final class ScheduledJob: @unchecked Sendable {
     var activity: JobActivity?
 
     init(
-        _ job: GenerationJob, plan: GenerationPlan, digest: [UInt8], client: UInt64,
-        createdMilliseconds: Int64, attempt: Int, deadline: Duration?, queuedAt: Duration
+        _ job: GenerationJob, of tenant: String = "", plan: GenerationPlan, digest: [UInt8],
+        client: UInt64, createdMilliseconds: Int64, attempt: Int, deadline: Duration?,
+        queuedAt: Duration
     ) {
         self.job = job
         self.plan = plan
         self.digest = digest
         self.client = client
+        id = JobID(job.requestID, of: tenant)
         self.queuedAt = queuedAt
         self.createdMilliseconds = createdMilliseconds
         self.attempt = attempt
         self.deadline = deadline
-        feed = JobFeed(jobID: job.requestID, attempt: attempt)
+        feed = JobFeed(jobID: id, attempt: attempt)
     }
-
-    var id: String { job.requestID }
 
     /// Of all its images.
     var stepCount: Int { (plan.baseSteps + plan.refinerSteps) * plan.seeds.count }

@@ -39,6 +39,16 @@ public final class ServerMetrics: Sendable {
         }
     }
 
+    /// - Parameters:
+    ///   - waited: from a job's acceptance until a lane took it up, or to its end.
+    ///   - total: from its acceptance to its end.
+    public func jobTook(waited: Duration, total: Duration) {
+        statistics.withLock {
+            $0.waitSeconds.record(waited / .seconds(1))
+            $0.jobSeconds.record(total / .seconds(1))
+        }
+    }
+
     public func jobEnded(_ ending: Ending, from place: Place) {
         statistics.withLock {
             switch place {
@@ -57,23 +67,45 @@ public final class ServerMetrics: Sendable {
     public func workDone(_ work: Work, seconds: Double) {
         costs.record(work, seconds: seconds)
         statistics.withLock {
-            switch work.kind {
-            case .baseStep:
-                $0.baseSteps += 1
-                $0.baseSeconds += seconds
-            case .refinerStep:
-                $0.refinerSteps += 1
-                $0.refinerSeconds += seconds
-            case .textEncoding, .imageEncoding, .decoding: break
-            }
+            $0.workSeconds[work.kind, default: Histogram(bounds: ServerStatistics.secondBounds)]
+                .record(seconds)
         }
     }
 
     public func connectionOpened() {
-        statistics.withLock { $0.connections += 1 }
+        statistics.withLock {
+            $0.connections += 1
+            $0.connectionsOpened += 1
+        }
     }
 
     public func connectionClosed() {
         statistics.withLock { $0.connections -= 1 }
+    }
+
+    /// A connection was cut for what its peer did.
+    public func connectionCut() {
+        statistics.withLock { $0.connectionsCut += 1 }
+    }
+
+    public func received(byteCount: Int) {
+        statistics.withLock { $0.receivedBytes += UInt64(byteCount) }
+    }
+
+    public func sent(byteCount: Int) {
+        statistics.withLock { $0.sentBytes += UInt64(byteCount) }
+    }
+
+    /// A call was answered.
+    ///
+    /// - Parameters:
+    ///   - method: one of a fixed set of names.
+    ///   - status: likewise.
+    ///   - seconds: nil for a call that streams.
+    public func callEnded(_ method: String, status: String, seconds: Double?) {
+        statistics.withLock {
+            $0.calls[Call(method: method, status: status), default: 0] += 1
+            if let seconds { $0.callSeconds.record(seconds) }
+        }
     }
 }

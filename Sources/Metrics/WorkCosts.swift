@@ -1,6 +1,6 @@
 /// One kind of work, as far as its cost goes.
 public struct Work: Hashable, Sendable {
-    public enum Kind: Hashable, Sendable {
+    public enum Kind: String, Hashable, CaseIterable, Sendable {
         case textEncoding, imageEncoding, baseStep, refinerStep, decoding
     }
 

@@ -8,6 +8,7 @@ internal import Wire
 /// the job. Lives on the loop's thread; the job reports from its lane's.
 final class EventCall {
     private let stream: StreamID
+    private let method: Method
     private let server: ServerCore
     /// Nil once the call is over.
     private weak var session: Session?
@@ -32,6 +33,7 @@ final class EventCall {
         attach: (@escaping @Sendable (JobUpdate) -> Void) throws(GenerationError) -> JobHandle
     ) throws(GenerationError) {
         stream = call.stream
+        method = call.request.method
         server = session.server
         self.session = session
         quietTimer = LoopTimer(on: server.loop)
@@ -44,7 +46,7 @@ final class EventCall {
             quietTimer.close()
             throw error
         }
-        server.callDidStart()
+        server.streamDidStart()
     }
 
     // MARK: From the job
@@ -65,7 +67,7 @@ final class EventCall {
             end("finished")
         case .ended(.failure(let error)):
             session.fail(stream, with: error)
-            end("\(error.status)", error)
+            end("failed", error)
         }
     }
 
@@ -118,12 +120,12 @@ final class EventCall {
     func leave() {
         guard session != nil else { return }
         if let handle { server.jobs.leave(handle) }
-        end("left")
+        end("left", .callLeft)
     }
 
     /// The server stops: a job that outlives it is not cancelled by the loss of its connection.
     func endForStop() {
-        if server.jobs.isDurable { end("stopped") } else { leave() }
+        if server.jobs.isDurable { end("stopped", .serverStopping) } else { leave() }
     }
 
     private func end(_ outcome: String, _ error: GenerationError? = nil) {
@@ -142,7 +144,14 @@ final class EventCall {
             metadata["handoff"] = "\(plan.handoff.map { String($0.step) } ?? "none")"
         }
         if let error { metadata["code"] = "\(error.code.loggable())" }
-        server.logger.info("call ended", metadata: metadata)
-        server.callDidEnd()
+        server.logger.debug("call ended", metadata: metadata)
+        server.callDidEnd(method, with: error, after: nil)
+        server.streamDidEnd()
     }
+}
+
+extension GenerationError {
+    /// How a call that nobody hears any more counts.
+    fileprivate static let callLeft = Self(
+        .cancelled, code: "callLeft", "The client has ended the call.")
 }

@@ -27,14 +27,65 @@ public final class RefineryServer: Sendable {
                 loop: loop), to: loop)
     }
 
-    /// Listens on all of `addresses`, or on none.
+    /// Listens on all of `points`, or on none.
     /// - Returns: where it listens, in the order given: a port 0 has become a real one, a name its
     ///   first address.
     /// - Throws: ``TransportError``.
-    public func start(listeningOn addresses: [SocketAddress]) async throws -> [SocketAddress] {
-        var numeric: [SocketAddress] = []
-        for address in addresses { numeric.append(try await lookUp(address)) }
+    public func start(listeningOn points: [ListeningPoint]) async throws -> [SocketAddress] {
+        var numeric: [ListeningPoint] = []
+        for point in points { numeric.append(try await lookUp(point)) }
         return try await loop.perform { [core, numeric] in try core.value.listen(on: numeric) }
+    }
+
+    public func start(listeningOn addresses: [SocketAddress]) async throws -> [SocketAddress] {
+        try await start(listeningOn: addresses.map { .address($0) })
+    }
+
+    /// - Throws: ``TransportError`` where other machines could reach a server that asks for no token.
+    public static func checkMayListen(
+        on address: SocketAddress, tenants: Tenants?
+    ) throws(TransportError) {
+        guard tenants == nil, !address.isLoopback else { return }
+        throw TransportError(
+            .permissionDenied,
+            "\(address) can be reached from other machines, and without tokens this server would serve "
+                + "them all. Name its clients with --tokens FILE, or listen on 127.0.0.1, [::1] or "
+                + "unix:PATH.")
+    }
+
+    /// Answers `/metrics` and `/healthz` over HTTP, to anybody on this machine.
+    /// - Returns: where: a port 0 has become a real one.
+    /// - Throws: ``TransportError``, also for an address that is not loopback.
+    public func startAdmin(at point: ListeningPoint) async throws -> SocketAddress {
+        let numeric = try await lookUp(point)
+        guard numeric.address.isLoopback else {
+            throw TransportError(
+                .permissionDenied,
+                "\(numeric.address) can be reached from other machines, and the admin port asks nobody "
+                    + "who they are. Have it on 127.0.0.1, [::1] or unix:PATH.")
+        }
+        return try await loop.perform { [core] in try core.value.openAdminPort(at: numeric) }
+    }
+
+    /// From now on these are the tenants. Calls under way go on; a token that is gone opens no new one.
+    public func setTenants(_ tenants: Tenants) {
+        loop.submit { [core] in core.value.access.tenants = tenants }
+    }
+
+    /// Calls `action` on the loop's thread again and again, beginning now: it stops when the loop does.
+    public func pulse(every interval: Duration, _ action: @escaping @Sendable () -> Void) {
+        loop.submit { [core] in core.value.startPulse(every: interval, action) }
+    }
+
+    /// Stops listening, says so to who asks for its health, and refuses new jobs; calls go on, and new ones
+    /// about jobs that are there are answered. ``stop(grace:)`` ends what this begins.
+    public func beginStopping() async {
+        try? await loop.perform { [core] in core.value.beginStopping() }
+    }
+
+    private func lookUp(_ point: ListeningPoint) async throws -> ListeningPoint {
+        guard case .address(let address) = point else { return point }
+        return .address(try await lookUp(address))
     }
 
     private func lookUp(_ address: SocketAddress) async throws -> SocketAddress {

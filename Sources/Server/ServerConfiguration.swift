@@ -9,6 +9,11 @@ public struct ServerConfiguration: Sendable {
     public var blasGFLOPS = 0.0
     public var threadsPerLane = 1
 
+    /// Who may come in; nil for whoever reaches the server, which then may listen on loopback only.
+    public var tenants: Tenants?
+    /// Whether prompts stand in the log.
+    public var logsPrompts = false
+
     /// What a connection may send.
     public var wireLimits = ServerConnectionState.Limits()
     /// Connections open at once; nil for what the process's descriptor limit leaves.

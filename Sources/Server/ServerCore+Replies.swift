@@ -6,10 +6,14 @@ internal import Wire
 /// The calls that have one reply and need no waiting.
 extension ServerCore {
     /// Nil for a call that takes more than that.
-    func reply(to request: CallRequest) throws(GenerationError) -> CallReply? {
+    func reply(
+        to request: CallRequest, of tenant: String
+    ) throws(GenerationError) -> CallReply? {
         switch request {
-        case .generate, .watch, .uploadImage, .submit, .listJobs, .cancelJob, .readImage: nil
-        case .getJob(let id): .job(try jobs.job(id))
+        case .generate, .watch, .uploadImage, .submit, .listJobs, .cancelJob, .readImage,
+            .authenticate:
+            nil
+        case .getJob(let name): .job(try jobs.job(JobID(name, of: tenant)))
         case .listModels: .models(generator.models)
         case .getInfo: .info(info)
         case .getStats: .stats(stats)

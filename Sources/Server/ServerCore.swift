@@ -16,7 +16,14 @@ final class ServerCore {
     /// Counts from the start, for Wire's clock and the uptime.
     private let started = ContinuousClock.now
 
+    let access: AccessControl
+    /// On the wall clock, since 1970.
+    let startSeconds = Double(JobClock.system.wallMilliseconds()) / 1000
     private var listeners: [Listener] = []
+    private var adminPort: AdminPort?
+    private var pulse: LoopTimer?
+    var refusalLines = LineLimit()
+    var unloggedRefusalCount = 0
     private var sessions: [ObjectIdentifier: Session] = [:]
     private var limit: ConnectionLimit?
     /// So far.
@@ -30,6 +37,8 @@ final class ServerCore {
     private struct Stopping {
         /// For the grace.
         var timer: LoopTimer
+        /// The end of the last call closes the sessions.
+        var endsWithCalls = false
         /// No job is left, or no grace: sessions are closing.
         var isClosing = false
     }
@@ -43,6 +52,7 @@ final class ServerCore {
         self.generator = generator
         self.logger = logger
         self.loop = loop
+        access = AccessControl(configuration.tenants)
     }
 
     var uptime: Duration { ContinuousClock.now - started }
@@ -50,8 +60,14 @@ final class ServerCore {
 
     // MARK: Connections
 
-    func listen(on addresses: [SocketAddress]) throws(TransportError) -> [SocketAddress] {
+    /// Closed at once because there were too many.
+    var refusedConnectionCount: Int { limit?.refusedCount ?? 0 }
+
+    func listen(on points: [ListeningPoint]) throws(TransportError) -> [SocketAddress] {
         guard !isStopping else { throw TransportError(.stopped, "the server has been stopped") }
+        for point in points {
+            try RefineryServer.checkMayListen(on: point.address, tenants: access.tenants)
+        }
         var options = Connection.Options()
         options.highWatermark = configuration.outputHighWatermark
         options.lowWatermark = configuration.outputLowWatermark
@@ -63,9 +79,9 @@ final class ServerCore {
         self.limit = limit
         var opened: [Listener] = []
         do {
-            for address in addresses {
+            for point in points {
                 let listener = try Listener(
-                    on: loop, at: address, limit: limit, options: options
+                    on: loop, at: point, limit: limit, options: options
                 ) { [self] in accept($0) }
                 opened.append(listener)
             }
@@ -75,6 +91,20 @@ final class ServerCore {
         }
         listeners += opened
         return opened.map(\.address)
+    }
+
+    /// - Returns: where, with the port that was chosen for 0.
+    func openAdminPort(at point: ListeningPoint) throws(TransportError) -> SocketAddress {
+        let port = try AdminPort(at: point, of: self)
+        adminPort = port
+        return port.address ?? point.address
+    }
+
+    /// Calls again and again, for as long as the loop goes round.
+    func startPulse(every interval: Duration, _ action: @escaping () -> Void) {
+        let timer = pulse ?? LoopTimer(on: loop)
+        pulse = timer
+        timer.start(after: .zero, every: interval, action)
     }
 
     private func accept(_ connection: Connection) {
@@ -93,25 +123,30 @@ final class ServerCore {
 
     // MARK: Calls
 
-    func callDidStart() { openCallCount += 1 }
+    func streamDidStart() { openCallCount += 1 }
 
-    func callDidEnd() {
+    func streamDidEnd() {
         openCallCount -= 1
-        if openCallCount == 0, stopping?.isClosing == false { closeSessions() }
+        guard let stopping, openCallCount == 0, stopping.endsWithCalls else { return }
+        closeSessions()
     }
 
     // MARK: Stopping
 
+    /// Not serving from now on, which health says; connections and their calls go on.
+    func beginStopping() {
+        guard stopping == nil else { return }
+        stopping = Stopping(timer: LoopTimer(on: loop))
+        for listener in listeners { listener.close() }
+        listeners = []
+    }
+
     /// - Parameter completion: called when the last connection is closed.
     func stop(grace: Duration, completion: @escaping () -> Void) {
-        if stopping == nil {
-            logger.info("stopping", metadata: ["calls": "\(openCallCount)", "grace": "\(grace)"])
-            stopping = Stopping(timer: LoopTimer(on: loop))
-            for listener in listeners { listener.close() }
-            listeners = []
-        }
+        beginStopping()
         endActions.append(completion)
         guard stopping?.isClosing == false else { return stopIfDone() }
+        stopping?.endsWithCalls = true
         if openCallCount == 0 || grace <= .zero {
             closeSessions()
         } else {
@@ -123,6 +158,8 @@ final class ServerCore {
         guard stopping?.isClosing == false else { return }
         stopping?.isClosing = true
         stopping?.timer.close()
+        pulse?.close()
+        adminPort?.close()
         for session in sessions.values { session.endForStop() }
         stopIfDone()
     }

@@ -21,6 +21,8 @@ final class Session: ConnectionHandler {
     /// Why we ended it, for the log; the connection knows the other reasons.
     private var cause: String?
     private var callCount = 0
+    /// What it was authenticated with.
+    private var token: String?
     private let opened = ContinuousClock.now
 
     init(_ connection: Connection, number: UInt64, server: ServerCore) {
@@ -34,11 +36,13 @@ final class Session: ConnectionHandler {
 
     func connection(_ connection: Connection, received bytes: RawSpan) {
         guard !isEnding else { return }
+        server.jobs.metrics.received(byteCount: bytes.byteCount)
         bytes.withUnsafeBytes { wire.receive($0) }
         while !isEnding, let action = wire.nextAction(at: server.uptime) {
             switch action {
             case .call(let call): serve(call)
             case .refuse(let stream, let error):
+                server.callDidEnd(nil, with: error, after: nil)
                 write(ServerConnectionState.errorFrame(error, on: stream))
             case .close(let fault): cut("the peer speaks no ttrpc: \(fault)")
             }
@@ -64,51 +68,73 @@ final class Session: ConnectionHandler {
 
     private func serve(_ call: ServerConnectionState.Call) {
         callCount += 1
+        let record = CallRecord(of: call.request.method)
+        var tenant = ""
         do throws(GenerationError) {
-            if let reply = try server.reply(to: call.request) {
-                write(wire.send(reply, on: call.stream))
+            let caller = try server.access.caller(
+                of: call, connectionToken: token, at: server.uptime)
+            tenant = caller.tenant
+            if let reply = try server.reply(to: call.request, of: caller.tenant) {
+                answer(call.stream, with: .success(reply), record)
+            } else if case .authenticate(let token) = call.request {
+                let tenant = try server.access.tenant(withToken: token)
+                self.token = token
+                answer(call.stream, with: .success(.authenticated(tenant: tenant)), record)
             } else {
-                try serveInTime(call)
+                try serveInTime(call, from: caller, record)
             }
         } catch {
-            write(wire.fail(call.stream, with: error))
+            server.callWasRefused(call.request.method, of: tenant, by: connection.peer, error)
+            answer(call.stream, with: .failure(error), record)
         }
     }
 
     /// The calls that stream, or whose reply waits for another thread.
-    private func serveInTime(_ call: ServerConnectionState.Call) throws(GenerationError) {
-        let (jobs, stream) = (server.jobs, call.stream)
+    private func serveInTime(
+        _ call: ServerConnectionState.Call, from caller: AccessControl.Caller,
+        _ record: CallRecord
+    ) throws(GenerationError) {
+        let (jobs, stream, tenant) = (server.jobs, call.stream, caller.tenant)
+        let turn = caller.turn ?? number
+        func reply<Value: Sendable>(
+            _ message: @escaping @Sendable (Value) -> CallReply
+        ) -> @Sendable (Result<Value, GenerationError>) -> Void {
+            self.reply(on: stream, record, message)
+        }
         switch call.request {
         case .generate(let request):
             try checkTakesJobs()
+            server.logPrompt(of: request, from: tenant)
             let isOwner = request.detach != true
             calls[stream] = try EventCall(call, session: self) { observer throws(GenerationError) in
                 try jobs.submit(
-                    request, client: number, deadline: call.timeout, isOwner: isOwner,
+                    request, of: tenant, client: turn, deadline: call.timeout, isOwner: isOwner,
                     observer: observer)
             }
-        case .watch(let id?, let sequence):
+        case .watch(let name?, let sequence):
             calls[stream] = try EventCall(call, session: self) { observer throws(GenerationError) in
-                try jobs.watch(id, after: sequence, observer: observer)
+                try jobs.watch(
+                    JobID(name, of: tenant), after: sequence, observer: observer)
             }
         case .watch(nil, _):
             calls[stream] = try EventCall(call, session: self) { observer in
-                jobs.watchAll(observer: observer)
+                jobs.watchAll(of: tenant, observer: observer)
             }
         case .submit(let request):
             try checkTakesJobs()
-            jobs.submit(request, client: number, reply: reply(on: stream) { .job($0) })
-        case .listJobs(let filter): jobs.list(filter, reply: reply(on: stream) { .jobs($0) })
-        case .cancelJob(let id, let outcome):
-            jobs.cancel(id, outcome, reply: reply(on: stream) { .job($0) })
+            server.logPrompt(of: request, from: tenant)
+            jobs.submit(request, of: tenant, client: turn, reply: reply { .job($0) })
+        case .listJobs(let filter): jobs.list(filter, of: tenant, reply: reply { .jobs($0) })
+        case .cancelJob(let name, let outcome):
+            jobs.cancel(JobID(name, of: tenant), outcome, reply: reply { .job($0) })
         case .readImage(let part):
             jobs.readImage(
-                part.imageIndex, of: part.jobID, offset: part.offset, byteCount: part.byteCount,
-                reply: reply(on: stream) { .imageChunk($0) })
+                part.imageIndex, of: JobID(part.jobID, of: tenant), offset: part.offset,
+                byteCount: part.byteCount, reply: reply { .imageChunk($0) })
         case .uploadImage(let piece):
             // A whole file is decoded elsewhere.
-            jobs.pictures.receive(piece, reply: reply(on: stream) { .uploaded($0) })
-        case .getJob, .listModels, .getInfo, .getStats, .ping, .checkHealth:
+            jobs.pictures.receive(piece, of: tenant, reply: reply { .uploaded($0) })
+        case .getJob, .listModels, .getInfo, .getStats, .ping, .checkHealth, .authenticate:
             preconditionFailure("has its reply at once")
         }
     }
@@ -121,17 +147,26 @@ final class Session: ConnectionHandler {
 
     /// A closure that any thread may call with the reply.
     private func reply<Value: Sendable>(
-        on stream: StreamID, _ message: @escaping @Sendable (Value) -> CallReply
+        on stream: StreamID, _ record: CallRecord,
+        _ message: @escaping @Sendable (Value) -> CallReply
     ) -> @Sendable (Result<Value, GenerationError>) -> Void {
         let loop = server.loop
         let bound = LoopBound(self, to: loop)
-        return { result in loop.submit { bound.value.answer(stream, with: result.map(message)) } }
+        return { result in
+            loop.submit { bound.value.answer(stream, with: result.map(message), record) }
+        }
     }
 
-    private func answer(_ stream: StreamID, with result: Result<CallReply, GenerationError>) {
+    private func answer(
+        _ stream: StreamID, with result: Result<CallReply, GenerationError>, _ record: CallRecord
+    ) {
         switch result {
-        case .success(let reply): write(wire.send(reply, on: stream))
-        case .failure(let error): write(wire.fail(stream, with: error))
+        case .success(let reply):
+            server.callDidEnd(record.method, with: nil, after: record.elapsed)
+            write(wire.send(reply, on: stream))
+        case .failure(let error):
+            server.callDidEnd(record.method, with: error, after: record.elapsed)
+            write(wire.fail(stream, with: error))
         }
     }
 
@@ -161,6 +196,7 @@ final class Session: ConnectionHandler {
 
     private func write(_ frame: [UInt8]?) {
         guard let frame, !isEnding else { return }
+        server.jobs.metrics.sent(byteCount: frame.count)
         connection.write(frame)
         let limit = server.configuration.outputByteLimit
         if connection.queuedByteCount > limit {
@@ -204,6 +240,7 @@ final class Session: ConnectionHandler {
     private func cut(_ cause: String) {
         guard !isEnding else { return }
         self.cause = cause
+        server.jobs.metrics.connectionCut()
         isEnding = true
         connection.abort()
     }
@@ -234,5 +271,5 @@ extension GenerationError {
     static let serverStopping = Self(
         .unavailable, code: "serverStopping",
         "The server is stopping and takes no more jobs. Try again in a moment, or ask another one.",
-        retryable: true)
+        retryable: true, retryAfterMilliseconds: 5000)
 }

@@ -12,18 +12,19 @@ public final class Listener: HandleOwner {
     private var onConnection: ((Connection) -> Void)?
 
     /// - Parameters:
-    ///   - address: a name must have been looked up before (``SocketAddress/lookUp(on:completion:)``).
-    ///     A Unix socket gets mode 0600; one left behind by a dead process is replaced.
+    ///   - point: a name must have been looked up before (``SocketAddress/lookUp(on:completion:)``).
+    ///     A Unix socket gets mode 0600; one left behind by a dead process is replaced. An inherited
+    ///     socket is taken as it is.
     ///   - backlog: connections the kernel holds until we accept them.
     ///   - limit: above it a connection is accepted and closed at once.
     ///   - onConnection: must call ``Connection/start(_:)`` or ``Connection/close()``.
     public init(
-        on loop: EventLoop, at address: SocketAddress, backlog: Int32 = 511,
+        on loop: EventLoop, at point: ListeningPoint, backlog: Int32 = 511,
         limit: ConnectionLimit, options: Connection.Options = Connection.Options(),
         onConnection: @escaping (Connection) -> Void
     ) throws(TransportError) {
         loop.assertCurrent()
-        self.address = address
+        address = point.address
         self.limit = limit
         self.options = options
         self.onConnection = onConnection
@@ -36,7 +37,10 @@ public final class Listener: HandleOwner {
         }
         handle.open(owner: self)
         do {
-            try bind()
+            switch point {
+            case .address: try bind()
+            case .inherited(let socket): try adopt(socket)
+            }
             try listen(backlog)
         } catch {
             close()
@@ -70,6 +74,16 @@ public final class Listener: HandleOwner {
                     "listen on \(address)")
             }
         }
+    }
+
+    private func adopt(_ socket: InheritedSocket) throws(TransportError) {
+        // Not for what this process might ever start.
+        _ = fcntl(socket.descriptor, F_SETFD, FD_CLOEXEC)
+        let code =
+            address.isUnix
+            ? uv_pipe_open(handle.pointer(uv_pipe_t.self), socket.descriptor)
+            : uv_tcp_open(handle.pointer(uv_tcp_t.self), socket.descriptor)
+        try check(code, "take over the inherited socket at \(address)")
     }
 
     private func listen(_ backlog: Int32) throws(TransportError) {

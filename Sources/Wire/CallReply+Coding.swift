@@ -35,6 +35,12 @@ extension CallReply {
                 try withUnpacked(
                     bytes, refinery__v1__ping_message__init, refinery__v1__ping_message__unpack
                 ) { [UInt8]($0.payload) })
+        case .authenticate:
+            .authenticated(
+                tenant: try withUnpacked(
+                    bytes, refinery__v1__authenticate_response__init,
+                    refinery__v1__authenticate_response__unpack
+                ) { response throws(GenerationError) in try text(response.tenant, "tenant") })
         case .checkHealth: .health(try HealthStatus(decoding: bytes))
         }
     }
@@ -65,6 +71,9 @@ extension Arena {
         case .info(let info): PackableMessage(message(info))
         case .stats(let stats): PackableMessage(message(stats))
         case .pong(let payload): PackableMessage(ping(payload))
+        case .authenticated(let tenant):
+            PackableMessage(
+                make(refinery__v1__authenticate_response__init) { $0.tenant = bytes(tenant) })
         case .health(let status):
             PackableMessage(
                 make(grpc__health__v1__health_check_response__init) {

@@ -42,6 +42,12 @@ extension CallRequest {
                 try withUnpacked(
                     bytes, refinery__v1__ping_message__init, refinery__v1__ping_message__unpack
                 ) { [UInt8]($0.payload) })
+        case .authenticate:
+            self = .authenticate(
+                token: try withUnpacked(
+                    bytes, refinery__v1__authenticate_request__init,
+                    refinery__v1__authenticate_request__unpack
+                ) { request throws(GenerationError) in try text(request.token, "token") })
         case .checkHealth:
             self = .checkHealth(
                 service: try withUnpacked(
@@ -76,6 +82,11 @@ extension CallRequest {
             return []
         case .ping(let payload):
             return PackableMessage(arena.ping(payload)).packed()
+        case .authenticate(let token):
+            let request = arena.make(refinery__v1__authenticate_request__init) {
+                $0.token = arena.bytes(token)
+            }
+            return PackableMessage(request).packed()
         case .checkHealth(let service):
             let request = arena.make(grpc__health__v1__health_check_request__init) {
                 $0.service = arena.bytes(service)

@@ -16,6 +16,8 @@ public enum CallRequest: Equatable, Sendable {
     case getStats
     /// The payload comes back in the reply.
     case ping([UInt8])
+    /// Whose token this is, the connection is from now on.
+    case authenticate(token: String)
     /// `service` is a full service name, or empty for the server as a whole.
     case checkHealth(service: String)
 
@@ -33,6 +35,7 @@ public enum CallRequest: Equatable, Sendable {
         case .getInfo: .getInfo
         case .getStats: .getStats
         case .ping: .ping
+        case .authenticate: .authenticate
         case .checkHealth: .checkHealth
         }
     }
@@ -49,6 +52,7 @@ public enum CallReply: Equatable, Sendable {
     case info(ServerInfo)
     case stats(ServerStats)
     case pong([UInt8])
+    case authenticated(tenant: String)
     case health(HealthStatus)
 
     /// Whether a call of that method may get this message.
@@ -57,7 +61,8 @@ public enum CallReply: Equatable, Sendable {
         case (.event, .generate), (.event, .watch), (.job, .submit), (.job, .getJob),
             (.job, .cancelJob), (.jobs, .listJobs), (.imageChunk, .readImage),
             (.uploaded, .uploadImage), (.models, .listModels), (.info, .getInfo),
-            (.stats, .getStats), (.pong, .ping), (.health, .checkHealth):
+            (.stats, .getStats), (.pong, .ping), (.authenticated, .authenticate),
+            (.health, .checkHealth):
             true
         default: false
         }

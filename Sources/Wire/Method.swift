@@ -13,6 +13,7 @@ public enum Method: String, CaseIterable, Sendable {
     case getInfo = "refinery.v1.Server/GetInfo"
     case getStats = "refinery.v1.Server/GetStats"
     case ping = "refinery.v1.Server/Ping"
+    case authenticate = "refinery.v1.Server/Authenticate"
     case checkHealth = "grpc.health.v1.Health/Check"
 
     /// Such as `refinery.v1.Server`.

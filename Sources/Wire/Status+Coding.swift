@@ -12,6 +12,7 @@ extension Arena {
             $0.code = bytes(error.code)
             ($0.n_fields, $0.fields) = array(error.fields.map { bytes($0) })
             $0.retryable = error.retryable ? 1 : 0
+            $0.retry_after_ms = UInt32(clamping: error.retryAfterMilliseconds ?? 0)
         }
     }
 
@@ -45,7 +46,7 @@ extension GenerationError {
     }
 
     private mutating func readDetail(_ bytes: [UInt8]) throws(GenerationError) {
-        (code, fields, retryable) = try withUnpacked(
+        (code, fields, retryable, retryAfterMilliseconds) = try withUnpacked(
             bytes, refinery__v1__error_detail__init, refinery__v1__error_detail__unpack
         ) { detail throws(GenerationError) in
             (
@@ -53,7 +54,8 @@ extension GenerationError {
                 elements(detail.n_fields, detail.fields).map {
                     String(decoding: [UInt8]($0), as: UTF8.self)
                 },
-                detail.retryable != 0
+                detail.retryable != 0,
+                detail.retry_after_ms == 0 ? nil : Int(detail.retry_after_ms)
             )
         }
     }

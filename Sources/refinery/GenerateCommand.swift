@@ -82,7 +82,8 @@ struct GenerateCommand: AsyncParsableCommand {
     private func submit(
         _ reading: (requests: [GenerationRequest], notices: [String])
     ) async throws {
-        let server = try RemotePictures(address: source.server ?? "")
+        let server = try RemotePictures(
+            address: source.server ?? "", token: try source.access.token())
         defer { server.close() }
         for notice in reading.notices { Terminal.write(notice + "\n", to: .error) }
         for request in try await request.addPictures(to: reading.requests, at: server) {

@@ -30,7 +30,8 @@ struct KeepingOptions: ParsableArguments {
 
     /// - Throws: ``UsageError`` when the folder cannot be used.
     func openJobs(
-        _ generator: any ImageGenerator, lanes: Int
+        _ generator: any ImageGenerator, lanes: Int,
+        onEnd: @escaping @Sendable (JobEnding) -> Void
     ) throws -> JobScheduler {
         var configuration = JobScheduler.Configuration(laneCount: lanes)
         configuration.retention = Retention(
@@ -40,7 +41,7 @@ struct KeepingOptions: ParsableArguments {
         do {
             let store = try data.map { try SQLiteJobStore(directory: $0) } ?? SQLiteJobStore()
             return try JobScheduler(
-                generator: generator, store: store, configuration: configuration)
+                generator: generator, store: store, configuration: configuration, onEnd: onEnd)
         } catch {
             throw UsageError("--data \(data ?? ""): \(error)")
         }

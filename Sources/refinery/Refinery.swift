@@ -29,7 +29,8 @@ struct Refinery: AsyncParsableCommand {
     /// Instead of the parser's own, which has other exit codes.
     static func main() async {
         do {
-            var command = try parseAsRoot()
+            let arguments = try ConfigurationFile.expand(Array(CommandLine.arguments.dropFirst()))
+            var command = try parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

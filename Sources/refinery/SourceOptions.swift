@@ -8,9 +8,14 @@ struct SourceOptions: ParsableArguments {
             valueName: "address"))
     var server: String?
 
+    @OptionGroup var access: TokenOptions
+
     @OptionGroup var engine: EngineOptions
 
     func validate() throws {
+        if server == nil, access.tokenFile != nil {
+            throw ValidationError("--token-file is for a server: name it with --server.")
+        }
         if server != nil, engine.models != nil || engine.threads != nil {
             throw ValidationError(
                 "--models and --threads are for work in this process: the server has its own.")
@@ -21,7 +26,7 @@ struct SourceOptions: ParsableArguments {
 extension SourceOptions {
     /// - Parameter trace: for work in this process, the file for the numbers of every step.
     func open(trace: String? = nil) throws -> any PictureSource {
-        if let server { return try RemotePictures(address: server) }
+        if let server { return try RemotePictures(address: server, token: try access.token()) }
         return try LocalPictures(engine, trace: trace)
     }
 }

@@ -104,6 +104,12 @@ enum Wording {
         }
     }
 
+    static func facts(of model: ModelDescription) -> String {
+        let facts =
+            "\(model.id): \(model.architecture), \(model.dtype), \(bytes(Int(model.byteCount)))"
+        return printable(model.problem.isEmpty ? facts : "\(facts); \(model.problem)")
+    }
+
     // MARK: Numbers
 
     static func steps(_ count: Int) -> String { "\(count) step\(count == 1 ? "" : "s")" }

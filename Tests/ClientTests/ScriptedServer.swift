@@ -22,7 +22,8 @@ final class ScriptedServer: Sendable {
         self.closed = closed
         address = try await loop.perform {
             let listener = try Listener(
-                on: loop, at: SocketAddress("127.0.0.1:0"), limit: ConnectionLimit(maximum: 100)
+                on: loop, at: .address(SocketAddress("127.0.0.1:0")),
+                limit: ConnectionLimit(maximum: 100)
             ) { connection in
                 connection.start(Session(script, closed))
             }

@@ -73,6 +73,8 @@ import Transport
         ["generate", "a cat", "--server", "localhost:1", "--trace", "t"],
         ["generate", "a cat", "--threads", "0"],
         ["generate", "a cat", "--detach"], ["generate", "a cat", "--deadline", "0"],
+        ["serve", "--drain-seconds=-1"], ["serve", "--log-format", "xml"],
+        ["serve", "--log-level", "loud"], ["generate", "a cat", "--token-file", "t"],
         ["serve", "--keep-days=-1"], ["serve", "--keep-gib", "nan"],
         ["watch", "--output", "a.png"],
         ["jobs", "--state", "done"], ["cancel"], ["cancel", "j", "--outcome", "pause"],

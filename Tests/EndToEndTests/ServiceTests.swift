@@ -89,7 +89,7 @@ struct ServiceTests {
         }
     }
 
-    @Test func `a job is one line in the log, and what a client sent is no part of it`()
+    @Test func `a call of a job is one line in the log, and what a client sent is no part of it`()
         async throws
     {
         try await RunningServer.with { server in
@@ -102,7 +102,7 @@ struct ServiceTests {
             let jobs = server.log.lines.filter { $0.contains("call ended") }
             #expect(jobs.count == 1)
             let line = try #require(jobs.first)
-            for part in ["info ", "id=my-job", "size=64x64", "steps=5", "handoff=4", "seconds="] {
+            for part in ["debug ", "id=my-job", "size=64x64", "steps=5", "handoff=4", "seconds="] {
                 #expect(line.contains(part))
             }
             #expect(line.contains("outcome=finished"))

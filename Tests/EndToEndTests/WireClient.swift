@@ -16,8 +16,10 @@ struct WireClient {
 
     // MARK: Calls
 
-    mutating func send(_ request: CallRequest, timeout: Duration? = nil) throws -> StreamID {
-        let (stream, frame) = try state.open(request, timeout: timeout)
+    mutating func send(
+        _ request: CallRequest, timeout: Duration? = nil, metadata: [MetadataEntry] = []
+    ) throws -> StreamID {
+        let (stream, frame) = try state.open(request, timeout: timeout, metadata: metadata)
         try socket.write(frame)
         return stream
     }
@@ -40,8 +42,10 @@ struct WireClient {
     }
 
     /// The reply to a unary call, with no other call open.
-    mutating func call(_ request: CallRequest) throws -> CallReply {
-        let stream = try send(request)
+    mutating func call(
+        _ request: CallRequest, metadata: [MetadataEntry] = []
+    ) throws -> CallReply {
+        let stream = try send(request, metadata: metadata)
         switch try nextAction() {
         case .lastMessage(stream, let reply): return reply
         case .failed(stream, let error): throw error

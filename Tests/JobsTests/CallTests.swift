@@ -127,7 +127,7 @@ import Testing
                 scheduler.readImage(0, of: "a", offset: png.count, byteCount: 0, reply: $0)
             }.data.isEmpty)
         for (index, id, offset, status) in [
-            (1, "a", 0, StatusCode.notFound), (0, "b", 0, .notFound),
+            (1, "a" as JobID, 0, StatusCode.notFound), (0, "b", 0, .notFound),
             (0, "a", png.count + 1, .invalidArgument),
         ] {
             let error = #expect(throws: GenerationError.self) {
@@ -158,7 +158,7 @@ import Testing
         scheduler.leave(adopted)
         gate.open()
         var states: [JobState] = []
-        for id in ["own", "shared", "adopted"] {
+        for id: JobID in ["own", "shared", "adopted"] {
             let recorder = Recorder()
             _ = try scheduler.watch(id, after: 0, observer: recorder.observe)
             recorder.waitForEnd()

@@ -161,7 +161,7 @@ import Testing
         var places: [String] = []
         for place in recorders.indices {
             for recorder in recorders {
-                let job = try scheduler.job(recorder.events[0].jobID)
+                let job = try scheduler.job(JobID(recorder.events[0].jobID))
                 if job.place == place { places.append(job.id) }
             }
         }

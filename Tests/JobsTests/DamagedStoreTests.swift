@@ -103,9 +103,9 @@ struct DamagedStoreTests {
     /// Two jobs with a picture each, all of it in the main file.
     private func fill(_ directory: String) throws {
         let store = try SQLiteJobStore(directory: directory)
-        for id in ["a", "b"] {
+        for id: JobID in ["a", "b"] {
             try store.apply([
-                .accepted(try Stored.job(id), pictures: []),
+                .accepted(try Stored.job(id.name), pictures: []),
                 .image(
                     id: id, Stored.image(0, sequence: 3), summary: Event.Summary(), ending: nil),
                 .checkpoint(id: id, Stored.checkpoint(image: 1, step: 2)),

@@ -14,7 +14,7 @@ final class ModelStore: JobStore {
     }
 
     private struct State {
-        var jobs: [String: Job] = [:]
+        var jobs: [JobID: Job] = [:]
         var count = 0
         var fault: JobStoreError?
     }
@@ -37,23 +37,23 @@ final class ModelStore: JobStore {
 
     private static func ended(_ stored: StoredJob, _ ending: StoredEnding) -> EndedJob {
         var description = JobDescription(
-            id: stored.id, state: JobState(ending: ending.error), plan: stored.plan,
+            id: stored.id.name, state: JobState(ending: ending.error), plan: stored.plan,
             createdMilliseconds: stored.createdMilliseconds, sequence: stored.acceptedSequence)
         description.error = ending.error
         description.endedMilliseconds = ending.milliseconds
         return EndedJob(
-            description: description, digest: stored.digest, attempt: stored.attempt,
+            id: stored.id, description: description, digest: stored.digest, attempt: stored.attempt,
             byteCount: stored.images.reduce(0) { $0 + $1.byteCount })
     }
 
-    func history(of id: String) throws(JobStoreError) -> StoredHistory? {
+    func history(of id: JobID) throws(JobStoreError) -> StoredHistory? {
         state.withLock { state in
             guard let job = state.jobs[id], let ending = job.ending else { return nil }
             return StoredHistory(job: job.stored, ending: ending)
         }
     }
 
-    func image(_ index: Int, of id: String) throws(JobStoreError) -> StoredImage? {
+    func image(_ index: Int, of id: JobID) throws(JobStoreError) -> StoredImage? {
         state.withLock { state in
             let images = state.jobs[id]?.images ?? []
             return images.indices.contains(index) ? images[index] : nil

@@ -194,24 +194,25 @@ import Testing
         }
     }
 
-    private func receive(
-        _ piece: PicturePiece, by store: PictureStore
-    ) -> Result<PictureReceipt, GenerationError> {
-        let reply = Protected(Result<PictureReceipt, GenerationError>?.none)
-        store.receive(piece) { result in
-            reply.withLock { $0 = result }
-            reply.notify()
-        }
-        return reply.wait { $0 }
-    }
-
     private func failure(of piece: PicturePiece) throws -> GenerationError {
         try #require(throws: GenerationError.self) { try receive(piece, by: store).get() }
     }
 }
 
 /// A small picture, another for each number, and its file.
-private struct Sample {
+func receive(
+    _ piece: PicturePiece, of tenant: String = "", by store: PictureStore
+) -> Result<PictureReceipt, GenerationError> {
+    let reply = Protected(Result<PictureReceipt, GenerationError>?.none)
+    store.receive(piece, of: tenant) { result in
+        reply.withLock { $0 = result }
+        reply.notify()
+    }
+    return reply.wait { $0 }
+}
+
+/// A small picture and its file.
+struct Sample {
     static let pixelByteCount = 8 * 16 * 3
 
     let picture: Picture

@@ -34,7 +34,7 @@ struct RecoveryTests {
         try withTemporaryDirectory { directory in
             let (accepted, kept) = try run(directory, writes: writes)
             let store = try SQLiteJobStore(directory: directory)
-            for (id, count) in kept { #expect(try store.images(of: id) >= count, "\(id)") }
+            for (id, count) in kept { #expect(try store.images(of: JobID(id)) >= count, "\(id)") }
             let scheduler = try JobScheduler(
                 generator: FakeGenerator(), store: store, configuration: .eager)
             defer { scheduler.stop(drain: false) }
@@ -244,7 +244,7 @@ extension JobScheduler.Configuration {
 }
 
 extension SQLiteJobStore {
-    fileprivate func images(of id: String) throws -> Int {
+    fileprivate func images(of id: JobID) throws -> Int {
         var count = 0
         while try image(count, of: id) != nil { count += 1 }
         return count

@@ -21,9 +21,9 @@ final class Simulation: @unchecked Sendable {
     private var clients: [SimulatedClient] = []
     private var isPumping = false
     /// Requests whose jobs have been told to someone as accepted, by their ids.
-    private var accepted: [String: GenerationRequest] = [:]
+    private var accepted: [JobID: GenerationRequest] = [:]
     /// Pictures that were told of jobs that did not fail, and so must stay.
-    private var told: [String: [Int: [UInt8]]] = [:]
+    private var told: [JobID: [Int: [UInt8]]] = [:]
     private(set) var complaints: [String] = []
     private(set) var log: [String] = []
 
@@ -78,7 +78,9 @@ final class Simulation: @unchecked Sendable {
             writeNext()
             check()
         }
-        if !table.live.isEmpty { complain("jobs that never end: \(table.live.keys.sorted())") }
+        if !table.live.isEmpty {
+            complain("jobs that never end: \(liveIDs)")
+        }
         for (id, request) in accepted { checkEnd(of: id, request) }
     }
 
@@ -92,15 +94,16 @@ final class Simulation: @unchecked Sendable {
         do throws(GenerationError) {
             let job = try GenerationJob(request, models: generator.models)
             let digest = JobScheduler.digest(of: request)
-            let watcher = watcher(of: job.requestID, client)
-            if let other = try table.known(job.requestID, digest) {
+            let id = JobID(job.requestID)
+            let watcher = watcher(of: id, client)
+            if let other = try table.known(id, digest) {
                 client.job = other
                 client.isOwner = isOwner
                 change {
                     $0.own(other, isOwner)
                     $0.watch(other, watcher, after: 0)
                 }
-            } else if table.ended[job.requestID]?.description.state == .finished {
+            } else if table.ended[id]?.description.state == .finished {
                 return
             } else {
                 try admit(job, digest, client, watcher, isOwner: isOwner)
@@ -117,7 +120,7 @@ final class Simulation: @unchecked Sendable {
         _ job: GenerationJob, _ digest: [UInt8], _ client: SimulatedClient,
         _ watcher: JobWatcher, isOwner: Bool
     ) throws(GenerationError) {
-        let attempt = table.ended[job.requestID].map { $0.attempt + 1 } ?? 0
+        let attempt = table.ended[JobID(job.requestID)].map { $0.attempt + 1 } ?? 0
         let scheduled = ScheduledJob(
             job, plan: try generator.plan(job), digest: digest, client: client.number,
             createdMilliseconds: 42, attempt: attempt,
@@ -146,6 +149,8 @@ final class Simulation: @unchecked Sendable {
         }
     }
 
+    private var liveIDs: [JobID] { table.live.keys.sorted { $0.name < $1.name } }
+
     private func nextJob() -> ScheduledJob? {
         var job: ScheduledJob?
         change { job = $0.nextSlice() }
@@ -153,7 +158,8 @@ final class Simulation: @unchecked Sendable {
     }
 
     private func cancel() {
-        guard let id = table.live.keys.sorted().randomElement(&draws), let job = table.live[id]
+        guard let id = liveIDs.randomElement(&draws),
+            let job = table.live[id]
         else { return }
         let outcome = CancelOutcome.allCases[draws.next(below: 3)]
         note("cancel \(id): \(outcome)")
@@ -161,7 +167,8 @@ final class Simulation: @unchecked Sendable {
     }
 
     private func watch() {
-        guard let id = table.live.keys.sorted().randomElement(&draws), let job = table.live[id]
+        guard let id = liveIDs.randomElement(&draws),
+            let job = table.live[id]
         else { return }
         let client = SimulatedClient(number: 9)
         client.job = job
@@ -257,7 +264,7 @@ final class Simulation: @unchecked Sendable {
         change { $0.didWrite(write.effect, failure) }
     }
 
-    private func watcher(of id: String, _ client: SimulatedClient) -> JobWatcher {
+    private func watcher(of id: JobID, _ client: SimulatedClient) -> JobWatcher {
         let watcher = JobWatcher(jobID: id) { [unowned self, client] update in
             if let complaint = client.hear(update) { complain("\(id): \(complaint)") }
             // One that could not be kept is told all the same, and then does not count.
@@ -284,7 +291,7 @@ final class Simulation: @unchecked Sendable {
         for (id, job) in table.live where job.id != id { complain("\(id) is filed as another") }
     }
 
-    private func checkEnd(of id: String, _ request: GenerationRequest) {
+    private func checkEnd(of id: JobID, _ request: GenerationRequest) {
         guard let job = table.ended[id] else { return complain("\(id) is not known in the end") }
         guard job.description.state == .finished else { return }
         guard let history = try? store.history(of: id) else {

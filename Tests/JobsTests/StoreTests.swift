@@ -192,7 +192,7 @@ enum Stored {
         let generator = FakeGenerator()
         let job = try GenerationJob(request(id, images: 2), models: generator.models)
         var stored = StoredJob(
-            id: id, digest: [1, 2], request: GenerationRequest(resolving: job),
+            id: JobID(id), digest: [1, 2], request: GenerationRequest(resolving: job),
             plan: try generator.plan(job), createdMilliseconds: 42, remaining: .seconds(9),
             attempt: 0, acceptedSequence: 1)
         stored.plan.sigmas[0] = 14.614_641_189_575_195

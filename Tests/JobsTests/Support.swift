@@ -1,6 +1,6 @@
 import Foundation
 import Generation
-import Jobs
+public import Jobs
 import Metrics
 import Testing
 
@@ -188,4 +188,9 @@ struct TestThread {
     func join() {
         done.pass()
     }
+}
+
+extension JobID: ExpressibleByStringLiteral {
+    /// Nobody's job of that name.
+    public init(stringLiteral name: String) { self.init(name) }
 }

@@ -53,11 +53,11 @@ final class DyingStore: JobStore {
         }
     }
 
-    func history(of id: String) throws(JobStoreError) -> StoredHistory? {
+    func history(of id: JobID) throws(JobStoreError) -> StoredHistory? {
         try store.history(of: id)
     }
 
-    func image(_ index: Int, of id: String) throws(JobStoreError) -> StoredImage? {
+    func image(_ index: Int, of id: JobID) throws(JobStoreError) -> StoredImage? {
         try store.image(index, of: id)
     }
 }

@@ -37,14 +37,11 @@ import Testing
         metrics.connectionOpened()
         metrics.connectionOpened()
         metrics.connectionClosed()
-        var expected = ServerStatistics()
-        expected.baseSteps = 2
-        expected.baseSeconds = 5
-        expected.refinerSteps = 1
-        expected.refinerSeconds = 4
-        expected.refused = 1
-        expected.connections = 1
-        #expect(metrics.snapshot == expected)
+        let counts = metrics.snapshot
+        #expect(counts.baseSteps == 2 && counts.baseSeconds == 5)
+        #expect(counts.refinerSteps == 1 && counts.refinerSeconds == 4)
+        #expect(counts.refused == 1)
+        #expect(counts.connections == 1 && counts.connectionsOpened == 2)
         #expect(metrics.costs.seconds(work(.decoding)) == 5)
     }
 

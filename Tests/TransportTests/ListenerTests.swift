@@ -25,6 +25,66 @@ struct ListenerTests {
         #expect(error.message.contains(server.address.description))
     }
 
+    @Test(arguments: [true, false])
+    func `a socket that somebody else has opened is listened on`(isUnix: Bool) async throws {
+        let file = TemporaryPath()
+        let descriptor = try Self.listeningSocket(isUnix ? file.path : nil)
+        let inherited = try InheritedSocket(descriptor: descriptor)
+        #expect(inherited.address.isLoopback)
+        let server = try await TestServer(
+            at: .inherited(inherited), handler: Recorder.echoing)
+        let socket =
+            isUnix ? try RawSocket(path: file.path) : try RawSocket(port: server.port)
+        try socket.write([5])
+        #expect(try socket.read(1) == [5])
+        server.loop.stop()
+        // The file is whose who made it.
+        #expect(!isUnix || access(file.path, F_OK) == 0)
+    }
+
+    @Test func `a descriptor that is no listening socket is refused`() throws {
+        let idle = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let datagrams = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+        defer {
+            close(idle)
+            close(datagrams)
+        }
+        for descriptor in [idle, datagrams, -1] {
+            let error = #expect(throws: TransportError.self) {
+                try InheritedSocket(descriptor: descriptor)
+            }
+            #expect(error?.kind == .invalidAddress)
+        }
+    }
+
+    /// On a free port of 127.0.0.1, or at a path.
+    private static func listeningSocket(_ path: String?) throws -> Int32 {
+        let descriptor = socket(
+            path == nil ? AF_INET : AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var code: Int32 = 0
+        if let path {
+            var address = sockaddr_un()
+            address.sun_family = sa_family_t(AF_UNIX)
+            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+            code = withUnsafeBytes(of: &address) { bytes in
+                bind(
+                    descriptor, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress,
+                    socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        } else {
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+            code = withUnsafeBytes(of: &address) { bytes in
+                bind(
+                    descriptor, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress,
+                    socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(code == 0 && listen(descriptor, 16) == 0)
+        return descriptor
+    }
+
     @Test func `a name must be looked up before listening`() async throws {
         await #expect(throws: TransportError.self) { try await TestServer(at: "localhost:0") }
     }

@@ -61,14 +61,24 @@ final class TestServer: Sendable {
     }
 
     /// - Parameter handler: makes a connection's handler; it records what happens.
-    init(
+    convenience init(
         at address: String = "127.0.0.1:0", maximum: Int = 1000,
         options: Connection.Options = .patient,
         handler: @escaping @Sendable (AsyncStream<Happening>.Continuation) -> Recorder =
             Recorder.init
     ) async throws {
+        try await self.init(
+            at: .address(SocketAddress(address)), maximum: maximum, options: options,
+            handler: handler)
+    }
+
+    init(
+        at point: ListeningPoint, maximum: Int = 1000,
+        options: Connection.Options = .patient,
+        handler: @escaping @Sendable (AsyncStream<Happening>.Continuation) -> Recorder =
+            Recorder.init
+    ) async throws {
         let loop = try EventLoop(name: "transport-tests")
-        let socketAddress = try SocketAddress(address)
         let (accepted, continuation) = AsyncStream.makeStream(of: Accepted.self)
         self.loop = loop
         self.accepted = accepted
@@ -76,7 +86,7 @@ final class TestServer: Sendable {
             (self.address, listener, limit) = try await loop.perform {
                 let limit = ConnectionLimit(maximum: maximum)
                 let listener = try Listener(
-                    on: loop, at: socketAddress, limit: limit, options: options
+                    on: loop, at: point, limit: limit, options: options
                 ) { connection in
                     let (happenings, recorded) = AsyncStream.makeStream(of: Happening.self)
                     connection.start(handler(recorded))

@@ -198,6 +198,7 @@ struct MessageCodingTests {
                     running: 1, baseSteps: 100, baseSeconds: 1.5, refinerSteps: 20,
                     refinerSeconds: 0.25, connections: 7)),
             .pong([]), .pong(Array(0...255)),
+            .authenticated(tenant: ""), .authenticated(tenant: "alice"),
             .health(.unknown), .health(.serving), .health(.notServing), .health(.serviceUnknown),
         ]
 
@@ -213,6 +214,7 @@ struct MessageCodingTests {
         .uploadImage(PicturePiece(data: [], offset: 0, total: 0, sha256: [])),
         .uploadImage(
             PicturePiece(data: [0, 1, 255], offset: 1 << 40, total: .max, sha256: [1, 2])),
+        .authenticate(token: ""), .authenticate(token: "abcdefghijklmnop"),
         .checkHealth(service: ""), .checkHealth(service: "refinery.v1.Server"),
         .submit(full), .watch(jobID: nil, after: 0), .watch(jobID: "j", after: .max),
         .getJob(""), .getJob("湖"), .listJobs(JobFilter()),
@@ -247,7 +249,7 @@ struct MessageCodingTests {
         for isRetryable in [false, true] {
             let error = GenerationError(
                 status, code: "invalidX", "what, ä, \n", fields: ["a", "b.c"],
-                retryable: isRetryable)
+                retryable: isRetryable, retryAfterMilliseconds: isRetryable ? 1500 : nil)
             var client = ClientConnectionState()
             _ = try client.open(.getInfo)
             client.receive(ServerConnectionState.errorFrame(error, on: 1))

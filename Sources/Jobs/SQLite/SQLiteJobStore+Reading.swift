@@ -10,7 +10,7 @@ extension SQLiteJobStore {
         } catch {
             contents.notices.append("not all ended jobs can be read: \(error)")
         }
-        for id in try Self.ids(Self.listOfUnfinished, in: database) {
+        for id in try Self.texts(Self.listOfUnfinished, in: database).map(JobID.init(text:)) {
             // One that cannot be read shall not take the others with it.
             do throws(JobStoreError) {
                 if let job = try job(id) { contents.unfinished.append(job) }
@@ -18,15 +18,15 @@ extension SQLiteJobStore {
                 contents.damaged.append((id, error.description))
             }
         }
-        for name in try Self.ids("SELECT DISTINCT picture FROM job_pictures", in: database) {
+        for name in try Self.texts("SELECT DISTINCT picture FROM job_pictures", in: database) {
             if let picture = try? picture(name) { contents.pictures.append(picture) }
         }
         return contents
     }
 
-    public func history(of id: String) throws(JobStoreError) -> StoredHistory? {
+    public func history(of id: JobID) throws(JobStoreError) -> StoredHistory? {
         let statement = try database.statement(
-            "SELECT error, ended_ms FROM jobs WHERE id = ? AND ended_ms IS NOT NULL", .text(id))
+            "SELECT error, ended_ms FROM jobs WHERE id = ? AND ended_ms IS NOT NULL", SQLValue(id))
         defer { statement.reset() }
         guard try statement.step() else { return nil }
         let ending = StoredEnding(
@@ -34,9 +34,9 @@ extension SQLiteJobStore {
         return try job(id).map { StoredHistory(job: $0, ending: ending) }
     }
 
-    public func image(_ index: Int, of id: String) throws(JobStoreError) -> StoredImage? {
+    public func image(_ index: Int, of id: JobID) throws(JobStoreError) -> StoredImage? {
         let statement = try database.statement(
-            "SELECT \(Self.factColumns), png FROM images WHERE job = ? AND image = ?", .text(id),
+            "SELECT \(Self.factColumns), png FROM images WHERE job = ? AND image = ?", SQLValue(id),
             SQLValue(index))
         defer { statement.reset() }
         guard try statement.step() else { return nil }
@@ -54,14 +54,14 @@ extension SQLiteJobStore {
         "SELECT id FROM jobs WHERE ended_ms IS NULL ORDER BY created_ms, rowid"
 
     /// The first column of each row.
-    static func ids(
+    static func texts(
         _ sql: String, in database: Database
     ) throws(JobStoreError) -> [String] {
         let statement = try database.statement(sql)
         defer { statement.reset() }
-        var ids: [String] = []
-        while try statement.step() { ids.append(statement.text(0)) }
-        return ids
+        var texts: [String] = []
+        while try statement.step() { texts.append(statement.text(0)) }
+        return texts
     }
 
     private func readEndedJobs(_ visit: (EndedJob) -> Void) throws(JobStoreError) {
@@ -79,8 +79,9 @@ extension SQLiteJobStore {
             guard let plan = try? Self.plan(statement.text(2)),
                 let error = try? Self.errorIfAny(statement, 5)
             else { continue }
+            let id = JobID(text: statement.text(0))
             var description = JobDescription(
-                id: statement.text(0), state: JobState(ending: error.error), plan: plan,
+                id: id.name, state: JobState(ending: error.error), plan: plan,
                 createdMilliseconds: statement.integer(3),
                 sequence: UInt64(clamping: max(statement.integer(4), statement.integer(10))))
             description.error = error.error
@@ -89,18 +90,18 @@ extension SQLiteJobStore {
             description.step = error.error == nil ? plan.baseSteps + plan.refinerSteps : 0
             visit(
                 EndedJob(
-                    description: description, digest: statement.bytes(1),
+                    id: id, description: description, digest: statement.bytes(1),
                     attempt: Int(statement.integer(7)), byteCount: Int(statement.integer(8))))
         }
     }
 
-    private func job(_ id: String) throws(JobStoreError) -> StoredJob? {
+    private func job(_ id: JobID) throws(JobStoreError) -> StoredJob? {
         let statement = try database.statement(
             """
             SELECT digest, request, plan, sum, created_ms, remaining_ms, attempt, crashes,
                 accepted_sequence, state, summary, cancel
             FROM jobs WHERE id = ?
-            """, .text(id))
+            """, SQLValue(id))
         defer { statement.reset() }
         guard try statement.step() else { return nil }
         let (digest, request, plan) = (
@@ -130,7 +131,7 @@ extension SQLiteJobStore {
     private func checkpoint(of job: StoredJob) throws(JobStoreError) -> StoredCheckpoint? {
         let statement = try database.statement(
             "SELECT image, step, phase, fingerprint, state, sum FROM checkpoints WHERE job = ?",
-            .text(job.id))
+            SQLValue(job.id))
         defer { statement.reset() }
         guard (try? statement.step()) == true else { return nil }
         let generation = GenerationCheckpoint(
@@ -145,12 +146,12 @@ extension SQLiteJobStore {
             remaining: job.remaining)
     }
 
-    private func handoffs(of id: String) throws(JobStoreError) -> [StoredHandoff] {
+    private func handoffs(of id: JobID) throws(JobStoreError) -> [StoredHandoff] {
         let statement = try database.statement(
             """
             SELECT image, sequence, time_ms, latents_sha256 FROM handoffs WHERE job = ?
             ORDER BY image
-            """, .text(id))
+            """, SQLValue(id))
         defer { statement.reset() }
         var handoffs: [StoredHandoff] = []
         while try statement.step() {
@@ -166,9 +167,9 @@ extension SQLiteJobStore {
     private static let factColumns =
         "image, sequence, time_ms, width, height, seed, byte_count, sha256"
 
-    private func images(of id: String) throws(JobStoreError) -> [StoredImage.Facts] {
+    private func images(of id: JobID) throws(JobStoreError) -> [StoredImage.Facts] {
         let statement = try database.statement(
-            "SELECT \(Self.factColumns) FROM images WHERE job = ? ORDER BY image", .text(id))
+            "SELECT \(Self.factColumns) FROM images WHERE job = ? ORDER BY image", SQLValue(id))
         defer { statement.reset() }
         var images: [StoredImage.Facts] = []
         while try statement.step() { images.append(Self.facts(statement)) }

@@ -10,25 +10,25 @@ extension SQLiteJobStore {
         case .checkpoint(let id, let checkpoint): try write(checkpoint, of: id)
         case .handedOff(let id, let handoff):
             try database.run(
-                "INSERT OR REPLACE INTO handoffs VALUES (?, ?, ?, ?, ?)", .text(id),
+                "INSERT OR REPLACE INTO handoffs VALUES (?, ?, ?, ?, ?)", SQLValue(id),
                 SQLValue(handoff.imageIndex), SQLValue(handoff.sequence),
                 SQLValue(handoff.timeMilliseconds), SQLValue(handoff.latentsSHA256))
         case .image(let id, let image, let summary, let ending):
             try insert(image, of: id)
-            try database.run("DELETE FROM checkpoints WHERE job = ?", .text(id))
+            try database.run("DELETE FROM checkpoints WHERE job = ?", SQLValue(id))
             try database.run(
                 "UPDATE jobs SET summary = ?, crashes = 0 WHERE id = ?", .text(summary.json.text),
-                .text(id))
+                SQLValue(id))
             if let ending { try end(id, ending) }
         case .ended(let id, let ending): try end(id, ending)
         case .suspended(let id, let remaining):
             try database.run(
                 "UPDATE jobs SET state = ?, crashes = 0, remaining_ms = ? WHERE id = ?",
-                SQLValue(JobState.queued), SQLValue(milliseconds: remaining), .text(id))
+                SQLValue(JobState.queued), SQLValue(milliseconds: remaining), SQLValue(id))
         case .cancelRequested(let id, let outcome):
             try database.run(
                 "UPDATE jobs SET cancel = ? WHERE id = ?", SQLValue(Int64(outcome.rawValue)),
-                .text(id))
+                SQLValue(id))
         case .restarted(let id, let attempt, let crashes, let plan):
             try restart(id, attempt: attempt, crashes: crashes, plan)
         case .removed(let id):
@@ -47,7 +47,7 @@ extension SQLiteJobStore {
                 attempt, accepted_sequence, state, summary)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
-            .text(job.id), SQLValue(job.digest), .text(request), .text(plan),
+            SQLValue(job.id), SQLValue(job.digest), .text(request), .text(plan),
             SQLValue(Self.sum(id: job.id, digest: job.digest, request: request, plan: plan)),
             SQLValue(job.createdMilliseconds), SQLValue(milliseconds: job.remaining),
             SQLValue(job.attempt),
@@ -58,17 +58,17 @@ extension SQLiteJobStore {
                 "INSERT OR IGNORE INTO pictures VALUES (?, ?)", .text(picture.name),
                 SQLValue(picture.file))
             try database.run(
-                "INSERT OR IGNORE INTO job_pictures VALUES (?, ?)", .text(job.id),
+                "INSERT OR IGNORE INTO job_pictures VALUES (?, ?)", SQLValue(job.id),
                 .text(picture.name))
         }
     }
 
     private func write(
-        _ checkpoint: StoredCheckpoint, of id: String
+        _ checkpoint: StoredCheckpoint, of id: JobID
     ) throws(JobStoreError) {
         let generation = checkpoint.generation
         try database.run(
-            "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)", .text(id),
+            "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)", SQLValue(id),
             SQLValue(generation.imageIndex), SQLValue(generation.step),
             SQLValue(Int64(checkpoint.phase.rawValue)), .text(checkpoint.fingerprint),
             SQLValue(generation.state),
@@ -76,14 +76,15 @@ extension SQLiteJobStore {
         try database.run(
             "UPDATE jobs SET summary = ?, crashes = 0, remaining_ms = ? WHERE id = ?",
             .text(checkpoint.summary.json.text), SQLValue(milliseconds: checkpoint.remaining),
-            .text(id))
+            SQLValue(id))
     }
 
     private func insert(
-        _ image: StoredImage, of id: String
+        _ image: StoredImage, of id: JobID
     ) throws(JobStoreError) {
         let facts = image.facts
-        let earlier = try database.statement("SELECT count(*) FROM images WHERE job = ?", .text(id))
+        let earlier = try database.statement(
+            "SELECT count(*) FROM images WHERE job = ?", SQLValue(id))
         let count = try earlier.step() ? earlier.integer(0) : 0
         earlier.reset()
         // Or a job could end as finished without one that could not be written.
@@ -91,31 +92,31 @@ extension SQLiteJobStore {
             throw JobStoreError(.failed, "image \(facts.index + 1) comes after \(count) images")
         }
         try database.run(
-            "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", .text(id),
+            "INSERT INTO images VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", SQLValue(id),
             SQLValue(facts.index), SQLValue(facts.sequence), SQLValue(facts.timeMilliseconds),
             SQLValue(facts.size.width), SQLValue(facts.size.height), SQLValue(facts.seed),
             SQLValue(facts.byteCount), SQLValue(facts.sha256), SQLValue(image.png))
     }
 
-    private func end(_ id: String, _ ending: StoredEnding) throws(JobStoreError) {
+    private func end(_ id: JobID, _ ending: StoredEnding) throws(JobStoreError) {
         try database.run(
             "UPDATE jobs SET state = ?, error = ?, ended_ms = ? WHERE id = ?",
             SQLValue(JobState(ending: ending.error)), SQLValue(ending.error?.json.text),
-            SQLValue(ending.milliseconds), .text(id))
-        try database.run("DELETE FROM checkpoints WHERE job = ?", .text(id))
-        try database.run("DELETE FROM job_pictures WHERE job = ?", .text(id))
+            SQLValue(ending.milliseconds), SQLValue(id))
+        try database.run("DELETE FROM checkpoints WHERE job = ?", SQLValue(id))
+        try database.run("DELETE FROM job_pictures WHERE job = ?", SQLValue(id))
         try removeUnusedPictures()
     }
 
     private func restart(
-        _ id: String, attempt: Int, crashes: Int, _ plan: GenerationPlan?
+        _ id: JobID, attempt: Int, crashes: Int, _ plan: GenerationPlan?
     ) throws(JobStoreError) {
         try database.run(
             "UPDATE jobs SET state = ?, attempt = ?, crashes = ? WHERE id = ?",
-            SQLValue(JobState.queued), SQLValue(attempt), SQLValue(crashes), .text(id))
+            SQLValue(JobState.queued), SQLValue(attempt), SQLValue(crashes), SQLValue(id))
         guard let plan else { return }
         let statement = try database.statement(
-            "SELECT digest, request FROM jobs WHERE id = ?", .text(id))
+            "SELECT digest, request FROM jobs WHERE id = ?", SQLValue(id))
         defer { statement.reset() }
         guard try statement.step() else { return }
         let sum = Self.sum(
@@ -123,13 +124,13 @@ extension SQLiteJobStore {
         try database.run(
             "UPDATE jobs SET plan = ?, sum = ?, accepted_sequence = ? WHERE id = ?",
             .text(plan.json.text), SQLValue(sum), SQLValue(JobFeed.firstSequence(of: attempt)),
-            .text(id))
-        try database.run("DELETE FROM checkpoints WHERE job = ?", .text(id))
+            SQLValue(id))
+        try database.run("DELETE FROM checkpoints WHERE job = ?", SQLValue(id))
     }
 
     /// With all that hangs on it, if it is there.
-    private func remove(_ id: String) throws(JobStoreError) {
-        try database.run("DELETE FROM jobs WHERE id = ?", .text(id))
+    private func remove(_ id: JobID) throws(JobStoreError) {
+        try database.run("DELETE FROM jobs WHERE id = ?", SQLValue(id))
         if database.changeCount > 0 { try removeUnusedPictures() }
     }
 
@@ -138,16 +139,17 @@ extension SQLiteJobStore {
             "DELETE FROM pictures WHERE name NOT IN (SELECT picture FROM job_pictures)")
     }
 
-    private func setState(_ state: JobState, of id: String) throws(JobStoreError) {
+    private func setState(_ state: JobState, of id: JobID) throws(JobStoreError) {
         try database.run(
-            "UPDATE jobs SET state = ? WHERE id = ?", SQLValue(state), .text(id))
+            "UPDATE jobs SET state = ? WHERE id = ?", SQLValue(state), SQLValue(id))
     }
 
     // MARK: Sums
 
-    static func sum(id: String, digest: [UInt8], request: String, plan: String) -> [UInt8] {
+    static func sum(id: JobID, digest: [UInt8], request: String, plan: String) -> [UInt8] {
         var bytes: [UInt8] = []
-        for part in [Array(id.utf8), digest, Array(request.utf8), Array(plan.utf8)] {
+        let name = id.tenant.isEmpty ? id.name : id.description
+        for part in [Array(name.utf8), digest, Array(request.utf8), Array(plan.utf8)] {
             bytes += SHA256.digest(of: part)
         }
         return SHA256.digest(of: bytes)
@@ -160,6 +162,8 @@ extension SQLiteJobStore {
 }
 
 extension SQLValue {
+    init(_ id: JobID) { self = .text(id.description) }
+
     init(_ state: JobState) { self.init(Int64(state.rawValue)) }
 
     init(milliseconds duration: Duration?) {

@@ -61,7 +61,7 @@ public final class SQLiteJobStore: JobStore, @unchecked Sendable {
         if let pageMaximum { try database.execute("PRAGMA max_page_count = \(pageMaximum)") }
         try prepare(database)
         // A damaged list of jobs is found now, not when the first one is to be written.
-        _ = try ids(listOfUnfinished, in: database)
+        _ = try texts(listOfUnfinished, in: database)
         return database
     }
 

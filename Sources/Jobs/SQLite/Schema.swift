@@ -61,7 +61,17 @@ enum Schema {
             PRIMARY KEY (job, picture)
         ) STRICT;
         CREATE INDEX job_pictures_by_picture ON job_pictures (picture);
+        """,
+        // A job's id is `JobID`'s text: what stands before its first slash is the tenant. Sums are of the
+        // name alone where that is nobody's, so the sums of these stay right.
         """
+        PRAGMA defer_foreign_keys = ON;
+        UPDATE checkpoints SET job = '/' || job WHERE instr(job, '/');
+        UPDATE handoffs SET job = '/' || job WHERE instr(job, '/');
+        UPDATE images SET job = '/' || job WHERE instr(job, '/');
+        UPDATE job_pictures SET job = '/' || job WHERE instr(job, '/');
+        UPDATE jobs SET id = '/' || id WHERE instr(id, '/');
+        """,
     ]
 
     /// - Throws: for a file that a newer version made.

@@ -19,12 +19,12 @@ public protocol JobStore: Sendable {
     /// What a watcher of an ended job is told; nil where there is no such job.
     ///
     /// - Throws: damaged, when it is not what was written.
-    func history(of id: String) throws(JobStoreError) -> StoredHistory?
+    func history(of id: JobID) throws(JobStoreError) -> StoredHistory?
 
     /// A finished image; nil where there is none.
     ///
     /// - Throws: damaged, when it is not what was written.
-    func image(_ index: Int, of id: String) throws(JobStoreError) -> StoredImage?
+    func image(_ index: Int, of id: JobID) throws(JobStoreError) -> StoredImage?
 }
 
 /// Why a store did not do what it was asked.
@@ -53,25 +53,25 @@ public enum JobChange: Equatable, Sendable {
     /// from.
     case accepted(StoredJob, pictures: [StoredPicture])
     /// A lane has taken it up.
-    case started(id: String)
+    case started(id: JobID)
     /// Takes the place of its earlier checkpoint.
-    case checkpoint(id: String, StoredCheckpoint)
-    case handedOff(id: String, StoredHandoff)
+    case checkpoint(id: JobID, StoredCheckpoint)
+    case handedOff(id: JobID, StoredHandoff)
     /// An image is made; its checkpoint is of no more use. With the last one comes the end. Fails where
     /// the image before it is not there.
-    case image(id: String, StoredImage, summary: Event.Summary, ending: StoredEnding?)
-    case ended(id: String, StoredEnding)
+    case image(id: JobID, StoredImage, summary: Event.Summary, ending: StoredEnding?)
+    case ended(id: JobID, StoredEnding)
     /// Someone wants it to end, or an early end of it, at its next unit of work.
-    case cancelRequested(id: String, CancelOutcome)
+    case cancelRequested(id: JobID, CancelOutcome)
     /// The server stops; the job goes on after its next start.
-    case suspended(id: String, remaining: Duration?)
+    case suspended(id: JobID, remaining: Duration?)
     /// The server has started again, for the `attempt`th time in the job's life. With a plan: it is
     /// begun anew by that, from the image under way.
-    case restarted(id: String, attempt: Int, crashes: Int, plan: GenerationPlan?)
+    case restarted(id: JobID, attempt: Int, crashes: Int, plan: GenerationPlan?)
     /// An ended job is forgotten.
-    case removed(id: String)
+    case removed(id: JobID)
 
-    public var id: String {
+    public var id: JobID {
         switch self {
         case .accepted(let job, _): job.id
         case .started(let id), .checkpoint(let id, _), .handedOff(let id, _),

@@ -2,7 +2,7 @@ public import Generation
 
 /// A job as it is stored: what was asked, what was resolved, and how far it is.
 public struct StoredJob: Equatable, Sendable {
-    public var id: String
+    public var id: JobID
     /// SHA-256 of the request as it was asked: tells a repetition from another request of the same id.
     public var digest: [UInt8]
     /// With every value resolved, also the seed.
@@ -29,7 +29,7 @@ public struct StoredJob: Equatable, Sendable {
     public var images: [StoredImage.Facts] = []
 
     public init(
-        id: String, digest: [UInt8], request: GenerationRequest, plan: GenerationPlan,
+        id: JobID, digest: [UInt8], request: GenerationRequest, plan: GenerationPlan,
         createdMilliseconds: Int64, remaining: Duration?, attempt: Int,
         acceptedSequence: UInt64
     ) {
@@ -107,13 +107,14 @@ public struct StoreContents: Sendable {
     /// In the order in which they ended.
     public var ended: [EndedJob] = []
     /// Ids of jobs that cannot be read, each with what is wrong.
-    public var damaged: [(id: String, problem: String)] = []
+    public var damaged: [(id: JobID, problem: String)] = []
     /// Sentences for the log: what the store found when it was opened.
     public var notices: [String] = []
 }
 
 /// An ended job as it is listed; the rest of it stays in the store.
 public struct EndedJob: Equatable, Sendable {
+    public var id: JobID
     public var description: JobDescription
     public var digest: [UInt8]
     public var attempt: Int

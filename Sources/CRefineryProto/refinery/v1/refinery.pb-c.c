@@ -1582,6 +1582,96 @@ void   refinery__v1__ping_message__free_unpacked
   assert(message->base.descriptor == &refinery__v1__ping_message__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   refinery__v1__authenticate_request__init
+                     (Refinery__V1__AuthenticateRequest         *message)
+{
+  static const Refinery__V1__AuthenticateRequest init_value = REFINERY__V1__AUTHENTICATE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__authenticate_request__get_packed_size
+                     (const Refinery__V1__AuthenticateRequest *message)
+{
+  assert(message->base.descriptor == &refinery__v1__authenticate_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__authenticate_request__pack
+                     (const Refinery__V1__AuthenticateRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__authenticate_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__authenticate_request__pack_to_buffer
+                     (const Refinery__V1__AuthenticateRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__authenticate_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__AuthenticateRequest *
+       refinery__v1__authenticate_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__AuthenticateRequest *)
+     protobuf_c_message_unpack (&refinery__v1__authenticate_request__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__authenticate_request__free_unpacked
+                     (Refinery__V1__AuthenticateRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__authenticate_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__authenticate_response__init
+                     (Refinery__V1__AuthenticateResponse         *message)
+{
+  static const Refinery__V1__AuthenticateResponse init_value = REFINERY__V1__AUTHENTICATE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__authenticate_response__get_packed_size
+                     (const Refinery__V1__AuthenticateResponse *message)
+{
+  assert(message->base.descriptor == &refinery__v1__authenticate_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__authenticate_response__pack
+                     (const Refinery__V1__AuthenticateResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__authenticate_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__authenticate_response__pack_to_buffer
+                     (const Refinery__V1__AuthenticateResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__authenticate_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__AuthenticateResponse *
+       refinery__v1__authenticate_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__AuthenticateResponse *)
+     protobuf_c_message_unpack (&refinery__v1__authenticate_response__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__authenticate_response__free_unpacked
+                     (Refinery__V1__AuthenticateResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__authenticate_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   refinery__v1__error_detail__init
                      (Refinery__V1__ErrorDetail         *message)
 {
@@ -5239,7 +5329,83 @@ const ProtobufCMessageDescriptor refinery__v1__ping_message__descriptor =
   (ProtobufCMessageInit) refinery__v1__ping_message__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__error_detail__field_descriptors[3] =
+static const ProtobufCFieldDescriptor refinery__v1__authenticate_request__field_descriptors[1] =
+{
+  {
+    "token",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__AuthenticateRequest, token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__authenticate_request__field_indices_by_name[] = {
+  0,   /* field[0] = token */
+};
+static const ProtobufCIntRange refinery__v1__authenticate_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor refinery__v1__authenticate_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.AuthenticateRequest",
+  "AuthenticateRequest",
+  "Refinery__V1__AuthenticateRequest",
+  "refinery.v1",
+  sizeof(Refinery__V1__AuthenticateRequest),
+  1,
+  refinery__v1__authenticate_request__field_descriptors,
+  refinery__v1__authenticate_request__field_indices_by_name,
+  1,  refinery__v1__authenticate_request__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__authenticate_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__authenticate_response__field_descriptors[1] =
+{
+  {
+    "tenant",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__AuthenticateResponse, tenant),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__authenticate_response__field_indices_by_name[] = {
+  0,   /* field[0] = tenant */
+};
+static const ProtobufCIntRange refinery__v1__authenticate_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor refinery__v1__authenticate_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.AuthenticateResponse",
+  "AuthenticateResponse",
+  "Refinery__V1__AuthenticateResponse",
+  "refinery.v1",
+  sizeof(Refinery__V1__AuthenticateResponse),
+  1,
+  refinery__v1__authenticate_response__field_descriptors,
+  refinery__v1__authenticate_response__field_indices_by_name,
+  1,  refinery__v1__authenticate_response__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__authenticate_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__error_detail__field_descriptors[4] =
 {
   {
     "code",
@@ -5277,16 +5443,29 @@ static const ProtobufCFieldDescriptor refinery__v1__error_detail__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "retry_after_ms",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ErrorDetail, retry_after_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__error_detail__field_indices_by_name[] = {
   0,   /* field[0] = code */
   1,   /* field[1] = fields */
+  3,   /* field[3] = retry_after_ms */
   2,   /* field[2] = retryable */
 };
 static const ProtobufCIntRange refinery__v1__error_detail__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor refinery__v1__error_detail__descriptor =
 {
@@ -5296,7 +5475,7 @@ const ProtobufCMessageDescriptor refinery__v1__error_detail__descriptor =
   "Refinery__V1__ErrorDetail",
   "refinery.v1",
   sizeof(Refinery__V1__ErrorDetail),
-  3,
+  4,
   refinery__v1__error_detail__field_descriptors,
   refinery__v1__error_detail__field_indices_by_name,
   1,  refinery__v1__error_detail__number_ranges,
@@ -5503,13 +5682,15 @@ void refinery__v1__models__init (Refinery__V1__Models_Service *service,
                                      &refinery__v1__models__descriptor,
                                      (ProtobufCServiceDestroy) destroy);
 }
-static const ProtobufCMethodDescriptor refinery__v1__server__method_descriptors[3] =
+static const ProtobufCMethodDescriptor refinery__v1__server__method_descriptors[4] =
 {
   { "GetInfo", &refinery__v1__get_info_request__descriptor, &refinery__v1__server_info__descriptor },
   { "GetStats", &refinery__v1__get_stats_request__descriptor, &refinery__v1__server_stats__descriptor },
   { "Ping", &refinery__v1__ping_message__descriptor, &refinery__v1__ping_message__descriptor },
+  { "Authenticate", &refinery__v1__authenticate_request__descriptor, &refinery__v1__authenticate_response__descriptor },
 };
 const unsigned refinery__v1__server__method_indices_by_name[] = {
+  3,        /* Authenticate */
   0,        /* GetInfo */
   1,        /* GetStats */
   2         /* Ping */
@@ -5521,7 +5702,7 @@ const ProtobufCServiceDescriptor refinery__v1__server__descriptor =
   "Server",
   "Refinery__V1__Server",
   "refinery.v1",
-  3,
+  4,
   refinery__v1__server__method_descriptors,
   refinery__v1__server__method_indices_by_name
 };
@@ -5548,6 +5729,14 @@ void refinery__v1__server__ping(ProtobufCService *service,
 {
   assert(service->descriptor == &refinery__v1__server__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void refinery__v1__server__authenticate(ProtobufCService *service,
+                                        const Refinery__V1__AuthenticateRequest *input,
+                                        Refinery__V1__AuthenticateResponse_Closure closure,
+                                        void *closure_data)
+{
+  assert(service->descriptor == &refinery__v1__server__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void refinery__v1__server__init (Refinery__V1__Server_Service *service,
                                  Refinery__V1__Server_ServiceDestroy destroy)

@@ -50,6 +50,8 @@ typedef struct Refinery__V1__ServerInfo Refinery__V1__ServerInfo;
 typedef struct Refinery__V1__GetStatsRequest Refinery__V1__GetStatsRequest;
 typedef struct Refinery__V1__ServerStats Refinery__V1__ServerStats;
 typedef struct Refinery__V1__PingMessage Refinery__V1__PingMessage;
+typedef struct Refinery__V1__AuthenticateRequest Refinery__V1__AuthenticateRequest;
+typedef struct Refinery__V1__AuthenticateResponse Refinery__V1__AuthenticateResponse;
 typedef struct Refinery__V1__ErrorDetail Refinery__V1__ErrorDetail;
 
 
@@ -1145,6 +1147,29 @@ struct  Refinery__V1__PingMessage
     , {0,NULL} }
 
 
+struct  Refinery__V1__AuthenticateRequest
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData token;
+};
+#define REFINERY__V1__AUTHENTICATE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__authenticate_request__descriptor) \
+    , {0,NULL} }
+
+
+struct  Refinery__V1__AuthenticateResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Whom the server takes the connection for; empty where it does not tell its callers apart.
+   */
+  ProtobufCBinaryData tenant;
+};
+#define REFINERY__V1__AUTHENTICATE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__authenticate_response__descriptor) \
+    , {0,NULL} }
+
+
 /*
  * The detail of an error status (type_url "type.googleapis.com/refinery.v1.ErrorDetail").
  */
@@ -1164,10 +1189,14 @@ struct  Refinery__V1__ErrorDetail
    * Whether the same request may succeed later.
    */
   protobuf_c_boolean retryable;
+  /*
+   * How long to wait at least before that, in milliseconds; 0 where the server cannot tell.
+   */
+  uint32_t retry_after_ms;
 };
 #define REFINERY__V1__ERROR_DETAIL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__error_detail__descriptor) \
-    , {0,NULL}, 0,NULL, 0 }
+    , {0,NULL}, 0,NULL, 0, 0 }
 
 
 /* Refinery__V1__GenerateRequest methods */
@@ -1835,6 +1864,44 @@ Refinery__V1__PingMessage *
 void   refinery__v1__ping_message__free_unpacked
                      (Refinery__V1__PingMessage *message,
                       ProtobufCAllocator *allocator);
+/* Refinery__V1__AuthenticateRequest methods */
+void   refinery__v1__authenticate_request__init
+                     (Refinery__V1__AuthenticateRequest         *message);
+size_t refinery__v1__authenticate_request__get_packed_size
+                     (const Refinery__V1__AuthenticateRequest   *message);
+size_t refinery__v1__authenticate_request__pack
+                     (const Refinery__V1__AuthenticateRequest   *message,
+                      uint8_t             *out);
+size_t refinery__v1__authenticate_request__pack_to_buffer
+                     (const Refinery__V1__AuthenticateRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__AuthenticateRequest *
+       refinery__v1__authenticate_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__authenticate_request__free_unpacked
+                     (Refinery__V1__AuthenticateRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__AuthenticateResponse methods */
+void   refinery__v1__authenticate_response__init
+                     (Refinery__V1__AuthenticateResponse         *message);
+size_t refinery__v1__authenticate_response__get_packed_size
+                     (const Refinery__V1__AuthenticateResponse   *message);
+size_t refinery__v1__authenticate_response__pack
+                     (const Refinery__V1__AuthenticateResponse   *message,
+                      uint8_t             *out);
+size_t refinery__v1__authenticate_response__pack_to_buffer
+                     (const Refinery__V1__AuthenticateResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__AuthenticateResponse *
+       refinery__v1__authenticate_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__authenticate_response__free_unpacked
+                     (Refinery__V1__AuthenticateResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Refinery__V1__ErrorDetail methods */
 void   refinery__v1__error_detail__init
                      (Refinery__V1__ErrorDetail         *message);
@@ -1960,6 +2027,12 @@ typedef void (*Refinery__V1__ServerStats_Closure)
                   void *closure_data);
 typedef void (*Refinery__V1__PingMessage_Closure)
                  (const Refinery__V1__PingMessage *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__AuthenticateRequest_Closure)
+                 (const Refinery__V1__AuthenticateRequest *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__AuthenticateResponse_Closure)
+                 (const Refinery__V1__AuthenticateResponse *message,
                   void *closure_data);
 typedef void (*Refinery__V1__ErrorDetail_Closure)
                  (const Refinery__V1__ErrorDetail *message,
@@ -2088,6 +2161,10 @@ struct Refinery__V1__Server_Service
                const Refinery__V1__PingMessage *input,
                Refinery__V1__PingMessage_Closure closure,
                void *closure_data);
+  void (*authenticate)(Refinery__V1__Server_Service *service,
+                       const Refinery__V1__AuthenticateRequest *input,
+                       Refinery__V1__AuthenticateResponse_Closure closure,
+                       void *closure_data);
 };
 typedef void (*Refinery__V1__Server_ServiceDestroy)(Refinery__V1__Server_Service *);
 void refinery__v1__server__init (Refinery__V1__Server_Service *service,
@@ -2098,7 +2175,8 @@ void refinery__v1__server__init (Refinery__V1__Server_Service *service,
     { REFINERY__V1__SERVER__BASE_INIT,\
       function_prefix__ ## get_info,\
       function_prefix__ ## get_stats,\
-      function_prefix__ ## ping  }
+      function_prefix__ ## ping,\
+      function_prefix__ ## authenticate  }
 void refinery__v1__server__get_info(ProtobufCService *service,
                                     const Refinery__V1__GetInfoRequest *input,
                                     Refinery__V1__ServerInfo_Closure closure,
@@ -2111,6 +2189,10 @@ void refinery__v1__server__ping(ProtobufCService *service,
                                 const Refinery__V1__PingMessage *input,
                                 Refinery__V1__PingMessage_Closure closure,
                                 void *closure_data);
+void refinery__v1__server__authenticate(ProtobufCService *service,
+                                        const Refinery__V1__AuthenticateRequest *input,
+                                        Refinery__V1__AuthenticateResponse_Closure closure,
+                                        void *closure_data);
 
 /* --- descriptors --- */
 
@@ -2155,6 +2237,8 @@ extern const ProtobufCMessageDescriptor refinery__v1__server_info__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__get_stats_request__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__server_stats__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__ping_message__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__authenticate_request__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__authenticate_response__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__error_detail__descriptor;
 extern const ProtobufCServiceDescriptor refinery__v1__image_generation__descriptor;
 extern const ProtobufCServiceDescriptor refinery__v1__models__descriptor;

@@ -44,6 +44,18 @@ class Accepted(_message.Message):
     timesteps: _containers.RepeatedScalarFieldContainer[float]
     def __init__(self, model: _Optional[str] = ..., refiner_model: _Optional[str] = ..., size: _Optional[_Union[Size, _Mapping]] = ..., seeds: _Optional[_Iterable[int]] = ..., scheduler: _Optional[str] = ..., spacing: _Optional[str] = ..., timesteps: _Optional[_Iterable[float]] = ..., sigmas: _Optional[_Iterable[float]] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., advice: _Optional[_Iterable[str]] = ..., fingerprint: _Optional[str] = ...) -> None: ...
 
+class AuthenticateRequest(_message.Message):
+    __slots__ = ["token"]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    def __init__(self, token: _Optional[str] = ...) -> None: ...
+
+class AuthenticateResponse(_message.Message):
+    __slots__ = ["tenant"]
+    TENANT_FIELD_NUMBER: _ClassVar[int]
+    tenant: str
+    def __init__(self, tenant: _Optional[str] = ...) -> None: ...
+
 class CancelJobRequest(_message.Message):
     __slots__ = ["job_id", "outcome"]
     class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -74,14 +86,16 @@ class Ended(_message.Message):
     def __init__(self, state: _Optional[_Union[Job.State, str]] = ..., error: _Optional[_Union[JobError, _Mapping]] = ...) -> None: ...
 
 class ErrorDetail(_message.Message):
-    __slots__ = ["code", "fields", "retryable"]
+    __slots__ = ["code", "fields", "retry_after_ms", "retryable"]
     CODE_FIELD_NUMBER: _ClassVar[int]
     FIELDS_FIELD_NUMBER: _ClassVar[int]
     RETRYABLE_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     code: str
     fields: _containers.RepeatedScalarFieldContainer[str]
+    retry_after_ms: int
     retryable: bool
-    def __init__(self, code: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., retryable: bool = ...) -> None: ...
+    def __init__(self, code: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ..., retryable: bool = ..., retry_after_ms: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
     __slots__ = ["accepted", "ended", "handed_off", "image", "job_id", "progress", "queued", "resumed", "sequence", "time_ms"]
