@@ -93,6 +93,9 @@ let package = Package(
             name: "TestSupport", dependencies: ["Generation", "Weights", "CLibpng"],
             path: "Tests/TestSupport",
             swiftSettings: swift),
+        .target(
+            name: "ServerProcesses", dependencies: ["Client"], path: "Tests/ServerProcesses",
+            swiftSettings: swift),
         // Stands in for malloc in the test executable.
         .target(
             name: "CAllocationCounter", path: "Tests/CAllocationCounter", cSettings: optimised),
@@ -114,7 +117,7 @@ let package = Package(
         tests("PNGEncodingTests", ["PNGEncoding", "Generation", "TestSupport"]),
         tests("WireTests", ["Wire", "CProtobufC", "CRefineryProto", "Generation", "TestSupport"]),
         tests("TransportTests", ["Transport", "Locking", "TestSupport"]),
-        tests("ClientTests", ["Client", "Transport", "Wire", "Generation"]),
+        tests("ClientTests", ["Client", "Transport", "Wire", "Generation", "Locking"]),
         tests("JobsTests", ["Jobs", "Generation", "Metrics", "PNGEncoding", "TestSupport"]),
         tests(
             "EndToEndTests",
@@ -133,7 +136,13 @@ let package = Package(
             ]),
         tests(
             "KillTests",
-            ["refinery", "Client", "Wire", "Generation", "PNGEncoding", "TestSupport"]),
+            [
+                "refinery", "Client", "Wire", "Generation", "PNGEncoding", "TestSupport",
+                "ServerProcesses",
+            ]),
+        tests(
+            "ConformanceTests",
+            ["refinery", "Client", "Wire", "Generation", "Transport", "ServerProcesses"]),
         tests("TidyTests", []),
     ]
 )

@@ -109,7 +109,7 @@ final class Channel: ConnectionHandler {
             case .finished(let stream): end(stream, nil)
             case .failed(let stream, let error): end(stream, error)
             case .close:
-                close(.connectionLost("\(address) does not speak ttrpc"))
+                close(.protocolBroken("\(address) does not speak ttrpc"))
             }
         }
     }

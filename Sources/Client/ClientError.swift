@@ -9,6 +9,8 @@ public enum ClientError: Error, Equatable, Sendable {
     case unreachable(String)
     /// The connection ended before the call did.
     case connectionLost(String)
+    /// What came back is not what a Refinery server sends.
+    case protocolBroken(String)
     /// Nothing came for longer than ``RefineryClient/Options/silenceLimit``.
     case silent(String)
     /// ``RefineryClient/close()`` was called.
@@ -31,7 +33,7 @@ extension ClientError: CustomStringConvertible {
     public var description: String {
         switch self {
         case .invalidAddress(let message), .unreachable(let message),
-            .connectionLost(let message), .silent(let message):
+            .connectionLost(let message), .protocolBroken(let message), .silent(let message):
             message
         case .closed: "The client has been closed."
         }

@@ -19,6 +19,9 @@ public final class RefineryClient: Sendable {
         public var silenceLimit = Duration.seconds(60)
         /// Goes with each call, for a server that tells its callers apart.
         public var token: String?
+        /// How long a server that was lost is tried again before events end with the loss; they then go
+        /// on where they broke off. Zero is not at all.
+        public var reconnectLimit = Duration.seconds(60)
 
         public init(token: String? = nil) {
             self.token = token
@@ -28,11 +31,13 @@ public final class RefineryClient: Sendable {
     private let address: SocketAddress
     private let options: Options
     private let loop: EventLoop
-    /// The short calls' connection.
+    /// The short calls' connection, and the streams of events.
     private let shared: LoopBound<Shared>
 
     private final class Shared {
         var channel: Channel?
+        /// Those that someone listens to.
+        var feeds: [ObjectIdentifier: EventFeed] = [:]
     }
 
     /// - Parameter address: `127.0.0.1:7420`, `[::1]:7420`, `localhost:7420` or `unix:/path`.
@@ -56,20 +61,47 @@ public final class RefineryClient: Sendable {
 
     /// Makes pictures. The last event is the `Image` that completes the job.
     ///
-    /// Ending the iteration or cancelling its task cancels the job, unless the request says detach. Events wait in memory until they
-    /// are taken; a job has at most 20 pictures.
+    /// Ending the iteration or cancelling its task cancels the job, unless the request says detach. A
+    /// detached job outlives a lost connection, and any job a restart of a server that keeps jobs: the
+    /// events then go on. They wait in memory until they are taken; a job has at most 20 pictures.
     /// - Parameter timeout: after which the server ends the job with DEADLINE_EXCEEDED.
     public func generate(
         _ request: GenerationRequest, timeout: Duration? = nil
     ) -> AsyncThrowingStream<Event, any Error> {
-        events(of: .generate(request), timeout: timeout)
+        events(of: .generate(Self.named(request)), timeout: timeout)
+    }
+
+    /// With an id, made up where there is none: what is sent again after a lost connection then begins
+    /// no second job.
+    private static func named(_ request: GenerationRequest) -> GenerationRequest {
+        guard request.requestID == nil else { return request }
+        var request = request
+        let halves = [UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max)]
+        request.requestID = halves.map { String($0, radix: 16) }.joined(separator: "-")
+        return request
     }
 
     private func events(
         of request: CallRequest, timeout: Duration? = nil
     ) -> AsyncThrowingStream<Event, any Error> {
-        replies(to: request, timeout: timeout) {
-            if case .event(let event) = $0 { event } else { nil }
+        AsyncThrowingStream { continuation in
+            let feed = EventFeed(
+                Following(request, reconnect: options.reconnectLimit), timeout: timeout, on: loop,
+                channel: { [self] in channel(for: $0) }, tell: { continuation.yield($0) },
+                didEnd: { continuation.finish(throwing: $0) })
+            let bound = LoopBound(feed, to: loop)
+            let isStarted = loop.submit { [self] in
+                shared.value.feeds[ObjectIdentifier(bound.value)] = bound.value
+                bound.value.start()
+            }
+            guard isStarted else { return continuation.finish(throwing: ClientError.closed) }
+            // Keeps the client for as long as someone listens.
+            continuation.onTermination = { [self] _ in
+                loop.submit { [self] in
+                    shared.value.feeds[ObjectIdentifier(bound.value)] = nil
+                    bound.value.leave()
+                }
+            }
         }
     }
 
@@ -77,7 +109,7 @@ public final class RefineryClient: Sendable {
     ///
     /// - Returns: the job once it is stored; the one that is there when this request made it before.
     public func submit(_ request: GenerationRequest) async throws -> JobDescription {
-        try await job(.submit(request))
+        try await job(.submit(Self.named(request)))
     }
 
     /// What ``generate(_:timeout:)`` tells, of a job that is there: what still counts after a sequence
@@ -187,6 +219,11 @@ public final class RefineryClient: Sendable {
     /// Closes all connections; calls in progress end with ``ClientError/closed``. Waits a moment for
     /// the client's thread to end. Further calls are refused.
     public func close() {
+        // Those that wait to connect again have no connection that would tell them.
+        loop.submit { [shared] in
+            for feed in shared.value.feeds.values { feed.finish(ClientError.closed) }
+            shared.value.feeds = [:]
+        }
         loop.stop()
     }
 

@@ -2,6 +2,9 @@
 public struct Event: Equatable, Sendable {
     public var jobID: String
     public var sequence: UInt64
+    /// From one event of a job to the next. Between them lie the numbers of those that say the first one
+    /// again: whoever asks for what comes after such a number misses nothing.
+    public static let sequenceStride: UInt64 = 1 << 10
     /// Milliseconds since 1970, for display only.
     public var timeMilliseconds: Int64
     public var content: Content

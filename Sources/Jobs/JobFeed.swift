@@ -6,8 +6,8 @@ internal import Generation
 /// that has answered, and later ones wait behind it. A watcher that comes late is told what still
 /// counts: the plan, the handoffs, the pictures, and the latest of what replaces itself.
 ///
-/// Sequence numbers grow over the whole life of a job: each start of the server begins a new block of
-/// 2^32 of them.
+/// Sequence numbers grow over the whole life of a job, with room between them
+/// (``Event/sequenceStride``): each start of the server begins a new block of 2^32 of them.
 struct JobFeed {
     private struct Held {
         var event: Event
@@ -27,11 +27,13 @@ struct JobFeed {
         if case .progress(let progress)? = latest?.content { progress } else { nil }
     }
 
-    static func firstSequence(of attempt: Int) -> UInt64 { UInt64(attempt) << 32 + 1 }
+    static func firstSequence(of attempt: Int) -> UInt64 {
+        UInt64(attempt) << 32 + Event.sequenceStride
+    }
 
     init(jobID: JobID, attempt: Int) {
         self.jobID = jobID
-        sequence = Self.firstSequence(of: attempt) - 1
+        sequence = Self.firstSequence(of: attempt) - Event.sequenceStride
     }
 
     // MARK: Telling
@@ -72,7 +74,7 @@ struct JobFeed {
     }
 
     private mutating func next(_ content: Event.Content, _ timeMilliseconds: Int64) -> Event {
-        sequence += 1
+        sequence += Event.sequenceStride
         return Event(
             jobID: jobID.name, sequence: sequence, timeMilliseconds: timeMilliseconds,
             content: content)

@@ -21,7 +21,7 @@ final class EventCall {
     /// The latest such event, to be said again when nothing else is.
     private var latest: (event: Event, at: ContinuousClock.Instant)?
     private let quietTimer: LoopTimer
-    /// The job's latest event by its own count, and the repetitions we have put among them.
+    /// The job's latest event, and how often it has been repeated since.
     private var jobSequence: UInt64 = 0
     private var repeatCount: UInt64 = 0
     private var isPaused = false
@@ -54,9 +54,9 @@ final class EventCall {
     private func receive(_ update: JobUpdate) {
         guard let session else { return }
         switch update {
-        case .event(var event):
+        case .event(let event):
             jobSequence = event.sequence
-            event.sequence += repeatCount
+            repeatCount = 0
             if case .accepted(let plan) = event.content { self.plan = plan }
             // Of all jobs the next is as likely another's.
             if handle?.jobID.isEmpty == true { return deliverOfAll(event, to: session) }
@@ -100,7 +100,8 @@ final class EventCall {
     /// A long step is no reason for silence: the caller sees that the job lives.
     private func repeatLatest() {
         guard let session, heldEvent == nil, let latest else { return }
-        repeatCount += 1
+        // Past that many, which takes hours, they say the last number again.
+        repeatCount = min(repeatCount + 1, Event.sequenceStride - 1)
         deliver(
             latest.event.repeated(
                 sequence: jobSequence + repeatCount, after: ContinuousClock.now - latest.at),

@@ -28,6 +28,7 @@ enum ExitStatus: Int32 {
         switch error {
         case .invalidAddress: self = .badRequest
         case .unreachable, .connectionLost, .silent, .closed: self = .unreachable
+        case .protocolBroken: self = .failed
         }
     }
 

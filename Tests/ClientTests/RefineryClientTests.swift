@@ -1,5 +1,6 @@
 import Client
 import Generation
+import Locking
 import Testing
 import Wire
 
@@ -52,6 +53,7 @@ struct RefineryClientTests {
             for sequence in 1...20 as ClosedRange<UInt64> {
                 var event = Self.queued
                 event.sequence = sequence
+                if sequence == 20 { event.content = Self.jobEvents()[4].content }
                 frames += wire.send(.event(event), on: call.stream) ?? []
             }
             return frames + (wire.finish(call.stream) ?? [])
@@ -105,6 +107,84 @@ struct RefineryClientTests {
             var closings = server.closings.makeAsyncIterator()
             await closings.next()
         }
+    }
+
+    /// Five events of a job; the last completes it.
+    static func jobEvents() -> [Event] {
+        let image = Event.Image(
+            png: [1], size: ImageSize(height: 8, width: 8), seed: 1, sha256: [], imageIndex: 0,
+            imageCount: 1, summary: Event.Summary())
+        return (1...5 as ClosedRange<UInt64>).map { sequence in
+            var event = Self.queued
+            event.sequence = sequence
+            if sequence == 5 { event.content = .image(image) }
+            return event
+        }
+    }
+
+    @Test(arguments: 0..<5)
+    func `events go on where a lost connection broke them off, each once`(cut: Int) async throws {
+        let calls = Calls()
+        let script: ScriptedServer.Script = { wire, call in
+            let isFirst = calls.add(call.request) == 1
+            let told = isFirst ? Self.jobEvents().prefix(cut) : Self.jobEvents().dropFirst(cut / 2)
+            let frames = told.flatMap { wire.send(.event($0), on: call.stream) ?? [] }
+            // A frame's beginning, and then nothing: the silence limit ends the connection.
+            return isFirst ? frames + [0, 0] : frames + (wire.finish(call.stream) ?? [])
+        }
+        var options = RefineryClient.Options()
+        options.silenceLimit = .milliseconds(200)
+        try await Self.withClient(options: options, script) { client, _ in
+            var sequences: [UInt64] = []
+            var request = GenerationRequest()
+            request.detach = true
+            for try await event in client.generate(request) { sequences.append(event.sequence) }
+            #expect(sequences == [1, 2, 3, 4, 5])
+        }
+        let made = calls.all
+        #expect(made.count == 2)
+        if cut == 0 {
+            // Under the same id: no second job.
+            #expect(made.first == made.last)
+        } else {
+            #expect(made.last == .watch(jobID: "j", after: UInt64(cut)))
+        }
+    }
+
+    @Test func `a job that ended with its connection is told as that`() async throws {
+        let calls = Calls()
+        let script: ScriptedServer.Script = { wire, call in
+            guard calls.add(call.request) == 1 else {
+                return wire.fail(
+                    call.stream,
+                    with: GenerationError(.notFound, code: "taskNotFound", "there is no such job"))
+            }
+            return (wire.send(.event(Self.queued), on: call.stream) ?? []) + [0, 0]
+        }
+        var options = RefineryClient.Options()
+        options.silenceLimit = .milliseconds(200)
+        try await Self.withClient(options: options, script) { client, _ in
+            let error = await #expect(throws: ClientError.self) {
+                for try await _ in client.generate(GenerationRequest()) {}
+            }
+            #expect(error?.description.contains("with detach") == true)
+        }
+    }
+
+    @Test func `without patience a loss is told at once`() async throws {
+        let calls = Calls()
+        var options = RefineryClient.Options()
+        options.reconnectLimit = .zero
+        let script: ScriptedServer.Script = { _, call in
+            calls.add(call.request)
+            return nil
+        }
+        try await Self.withClient(options: options, script) { client, _ in
+            await #expect(throws: ClientError.self) {
+                for try await _ in client.generate(GenerationRequest()) {}
+            }
+        }
+        #expect(calls.all.count == 1)
     }
 
     @Test func `a connection that ends early ends its calls, and the next call makes a new one`()
@@ -172,6 +252,22 @@ struct RefineryClientTests {
                 for try await _ in client.generate(GenerationRequest()) { client.close() }
             }
             await #expect(throws: ClientError.closed) { try await client.ping() }
+        }
+    }
+}
+
+/// What a scripted server was asked.
+private final class Calls: Sendable {
+    private let requests = Locked<[CallRequest]>([])
+
+    var all: [CallRequest] { requests.withLock { $0 } }
+
+    /// How many there are now.
+    @discardableResult
+    func add(_ request: CallRequest) -> Int {
+        requests.withLock {
+            $0.append(request)
+            return $0.count
         }
     }
 }

@@ -95,6 +95,7 @@ import Transport
             (GenerationError(.resourceExhausted, code: "c", "m"), 4),
             (ClientError.unreachable("m"), 3),
             (ClientError.connectionLost("m"), 3),
+            (ClientError.protocolBroken("m"), 4),
             (ClientError.invalidAddress("m"), 2),
             (TransportError(.addressInUse, "m"), 4),
             (TransportError(.invalidAddress, "m"), 2),

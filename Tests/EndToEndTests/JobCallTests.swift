@@ -1,5 +1,6 @@
 import Client
 import Generation
+import Server
 import TestSupport
 import Testing
 import Wire
@@ -58,6 +59,35 @@ struct JobCallTests {
             #expect(rest.allSatisfy { $0.sequence > last })
             #expect(rest.compactMap(\.image).map(\.imageIndex) == [0, 1])
             #expect(!rest.contains { $0.kind == "accepted" })
+        }
+    }
+
+    @Test func `an event said again hides none from whoever comes back after it`() async throws {
+        try await RunningServer.with(
+            configuration: .testing { $0.progressInterval = .milliseconds(1) }
+        ) { server in
+            server.control.hold(beforeStep: 2)
+            var client = try server.client()
+            var request = GenerationRequest.picture(steps: 2, id: "j")
+            request.detach = true
+            _ = try client.send(.generate(request))
+            server.control.waitUntilHeld()
+            // More often than the job has events.
+            var repeats: [Event] = []
+            while repeats.count < 40 {
+                let event = try client.nextEvent()
+                if event.progress?.step == 1 { repeats.append(event) }
+            }
+            client.socket.close()
+            server.control.release()
+            try await server.wait { $0.finished == 1 }
+            let again = try RefineryClient("127.0.0.1:\(server.port)")
+            defer { again.close() }
+            let last = try #require(repeats.last).sequence
+            var rest: [Event] = []
+            for try await event in again.watch("j", after: last) { rest.append(event) }
+            #expect(rest.last?.image?.summary != nil)
+            #expect(rest.allSatisfy { $0.sequence > last })
         }
     }
 

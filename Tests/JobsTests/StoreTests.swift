@@ -115,7 +115,7 @@ struct StoreTests {
         let read = try #require(try store.contents().unfinished.first)
         #expect(read.plan == job.plan && read.checkpoint == nil)
         #expect(read.attempt == 4 && read.crashes == 2)
-        #expect(read.acceptedSequence == 4 << 32 + 1)
+        #expect(read.acceptedSequence == 4 << 32 + Event.sequenceStride)
     }
 
     @Test func `changes that belong together are made together or not at all`() throws {

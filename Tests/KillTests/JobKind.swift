@@ -1,6 +1,7 @@
 import Client
 import Generation
 import PNGEncoding
+import ServerProcesses
 import Testing
 
 /// A kind of request, and the pictures that a server which nobody kills makes of it.
@@ -10,7 +11,7 @@ struct JobKind {
     let picture: [UInt8]?
     private(set) var pictures: [[UInt8]] = []
 
-    static func all(in folder: KillFolder) async throws -> [JobKind] {
+    static func all(in folder: ServerFolder) async throws -> [JobKind] {
         var kinds = try [
             JobKind("plain") { $0.steps = 12 },
             JobKind("refined") {

@@ -1,6 +1,7 @@
 import Client
 import Foundation
 import Generation
+import ServerProcesses
 import TestSupport
 import Testing
 import Wire
@@ -17,7 +18,7 @@ struct KillTests {
     static let seed = number("REFINERY_KILL_SEED") ?? .random(in: 0..<1 << 30)
 
     @Test func `no accepted job is lost or run twice, and all bytes are the same`() async throws {
-        let folder = try KillFolder()
+        let folder = try ServerFolder()
         let kinds = try await JobKind.all(in: folder)
         var random = Draws(state: UInt64(Self.seed))
         var jobs: [AcceptedJob] = []

@@ -86,7 +86,9 @@ def test_every_flag_reaches_the_request(tmp_path: Path) -> None:
     arguments = [f"--{name}={value}" for name, value in flags.items()]
     with FakeServer(script) as server:
         main(["fox", "--server", server.address, "--output", f"{tmp_path}/p.png", *arguments])
-    assert GenerateRequest.FromString(payloads[0]) == GenerateRequest(
+    request = GenerateRequest.FromString(payloads[0])
+    assert request == GenerateRequest(
+        request_id=request.request_id,
         positive_prompt="fox",
         negative_prompt="blurry",
         model="base",
@@ -105,9 +107,9 @@ def test_pictures_are_uploaded_and_named_in_the_request(tmp_path: Path) -> None:
     requests = []
 
     def script(peer: Peer) -> None:
-        requests.append(request := peer.read_request())
-        if request.method == "UploadImage":
-            data = UploadImageRequest.FromString(request.payload).data
+        requests.append(call := peer.read_request())
+        if call.method == "UploadImage":
+            data = UploadImageRequest.FromString(call.payload).data
             answer = UploadedImage(sha256=data.decode(), received=len(data), complete=True)
             peer.send(reply(answer.SerializeToString()))
         else:
@@ -119,9 +121,14 @@ def test_pictures_are_uploaded_and_named_in_the_request(tmp_path: Path) -> None:
     with FakeServer(script) as server:
         arguments = ["fox", f"--server={server.address}", f"--output={tmp_path}/p.png"]
         assert main([*arguments, *flags, "--strength=0.5"]) == 0
-    assert [request.method for request in requests] == ["UploadImage", "UploadImage", "Generate"]
-    assert GenerateRequest.FromString(requests[-1].payload) == GenerateRequest(
-        positive_prompt="fox", seed_image="seed", mask_image="mask", strength=0.5
+    assert [call.method for call in requests] == ["UploadImage", "UploadImage", "Generate"]
+    request = GenerateRequest.FromString(requests[-1].payload)
+    assert request == GenerateRequest(
+        request_id=request.request_id,
+        positive_prompt="fox",
+        seed_image="seed",
+        mask_image="mask",
+        strength=0.5,
     )
 
 
@@ -140,8 +147,9 @@ def test_pictures_are_uploaded_and_named_in_the_request(tmp_path: Path) -> None:
 def test_a_failure_has_its_exit_code_and_one_line(
     frames: list[bytes], code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    flags = ["--reconnect=0", f"--output={tmp_path}/p.png"]
     with FakeServer(answering(*frames)) as server:
-        assert main(["fox", "--server", server.address, "--output", f"{tmp_path}/p.png"]) == code
+        assert main(["fox", f"--server={server.address}", *flags]) == code
     assert capsys.readouterr().err.splitlines()[-1].startswith("error: ")
     assert not list(tmp_path.iterdir())
 

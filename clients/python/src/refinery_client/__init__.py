@@ -9,8 +9,10 @@
 from .aio import AsyncClient
 from .client import Client
 from .errors import (
+    AlreadyExists,
     Cancelled,
     ConnectionLost,
+    DataLoss,
     DeadlineExceeded,
     FailedPrecondition,
     InvalidRequest,
@@ -20,15 +22,18 @@ from .errors import (
     ResourceExhausted,
     ServerUnreachable,
     Status,
+    Unauthenticated,
     Unavailable,
     Unimplemented,
 )
 from .events import (
     Accepted,
+    Ended,
     Event,
     HandedOff,
     Handoff,
     Image,
+    JobState,
     Phase,
     Point,
     Progress,
@@ -37,18 +42,22 @@ from .events import (
     Size,
     Summary,
 )
+from .jobs import ImageChunk, Job, Outcome
 from .parameters import ApplyTo, Embedding, GenerateOptions, HandoffHistory, Lora, Refiner
 from .server import Health, Model, ModelRole, ServerInfo, ServerStats
 
 __all__ = [
     "Accepted",
+    "AlreadyExists",
     "ApplyTo",
     "AsyncClient",
     "Cancelled",
     "Client",
     "ConnectionLost",
+    "DataLoss",
     "DeadlineExceeded",
     "Embedding",
+    "Ended",
     "Event",
     "FailedPrecondition",
     "GenerateOptions",
@@ -57,11 +66,15 @@ __all__ = [
     "HandoffHistory",
     "Health",
     "Image",
+    "ImageChunk",
     "InvalidRequest",
+    "Job",
+    "JobState",
     "Lora",
     "Model",
     "ModelRole",
     "NotFound",
+    "Outcome",
     "Phase",
     "Point",
     "Progress",
@@ -77,6 +90,7 @@ __all__ = [
     "Size",
     "Status",
     "Summary",
+    "Unauthenticated",
     "Unavailable",
     "Unimplemented",
 ]

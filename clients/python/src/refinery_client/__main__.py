@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not output.parent.is_dir():
         parser.error(f"--output: the folder {output.parent} does not exist")
     try:
-        client = Client(flags.server)
+        token = os.environ.get("REFINERY_TOKEN")
+        client = Client(flags.server, token=token, reconnect=flags.reconnect)
     except ValueError as error:
         parser.error(str(error))
     lines = _Lines(sys.stderr)
@@ -78,7 +79,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m refinery_client",
         description="Makes a picture on a Refinery server.",
-        epilog="Exit codes: 0 done, 2 bad usage or request, 3 server unreachable, 4 failed, "
+        epilog="$REFINERY_TOKEN is sent to a server that asks for a token. "
+        "Exit codes: 0 done, 2 bad usage or request, 3 server unreachable, 4 failed, "
         "130 interrupted.",
     )
     parser.add_argument("prompt")
@@ -121,6 +123,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--timeout", type=_seconds, metavar="SECONDS", help="for the whole job (default: none)"
+    )
+    parser.add_argument(
+        "--reconnect",
+        type=float,
+        default=60,
+        metavar="SECONDS",
+        help="how long to try a server again that was lost; 0 is not at all (default: 60)",
     )
     return parser
 

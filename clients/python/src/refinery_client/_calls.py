@@ -42,13 +42,15 @@ _LONGEST_TIMEOUT_SECONDS = 1e9
 @dataclass(frozen=True)
 class Method(Generic[Result]):
     """An RPC. ``decode`` gives None for a message that means nothing to this client;
-    ``completes`` says whether the stream may end after a result."""
+    ``completes`` says whether the stream may end after a result, ``may_be_empty`` whether it may
+    without any."""
 
     service: str
     name: str
     streams: bool
     decode: Callable[[bytes], Result | None]
     completes: Callable[[Result], bool] = lambda result: True
+    may_be_empty: bool = False
 
 
 class CallState(Enum):
@@ -73,19 +75,22 @@ class Call(Generic[Result]):
         payload: bytes,
         timeout: float | None = None,
         stream: int = 1,
+        token: str | None = None,
     ) -> None:
         self._method = method
         self._stream = stream
         self._decoder = FrameDecoder()
         self._results: deque[Result] = deque()
         self._outcome: CallState | RefineryError = CallState.NEEDS_DATA
-        self._is_complete = False
+        self._is_complete = method.may_be_empty
         request = Request(
             service=method.service,
             method=method.name,
             payload=payload,
             timeout_nano=_nanoseconds(checked_timeout(timeout)),
         )
+        if token is not None:
+            request.metadata.add(key="authorization", value=f"Bearer {token}")
         # A streaming call says that its request is all there is; a unary one need not.
         flags = FrameFlags.REMOTE_CLOSED if method.streams else 0
         frame = Frame(stream, FrameType.REQUEST, flags, request.SerializeToString())
@@ -156,6 +161,13 @@ class Call(Generic[Result]):
             "in the middle of a frame" if self._decoder.is_inside_frame else "before the call's end"
         )
         return connection_lost(f"the server closed the connection {where}")
+
+
+def checked_token(token: str | None) -> str | None:
+    """The token itself, or ValueError for one that a header cannot carry; it is not told."""
+    if token is not None and not (token and token.isascii() and token.isprintable()):
+        raise ValueError("token: give printable ASCII characters, or None")
+    return token
 
 
 def _nanoseconds(timeout: float | None) -> int:

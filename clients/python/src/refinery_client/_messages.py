@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
@@ -13,13 +14,15 @@ from google.protobuf.message import Message
 
 from ._calls import Method
 from ._proto import health_pb2, refinery_pb2
-from .errors import InvalidRequest, Status
+from .errors import InvalidRequest, RefineryError, Status, error_of_status
 from .events import (
     Accepted,
+    Ended,
     Event,
     HandedOff,
     Handoff,
     Image,
+    JobState,
     Phase,
     Point,
     Progress,
@@ -30,6 +33,14 @@ from .events import (
 )
 from .parameters import Embedding, GenerateOptions, Lora, Refiner
 from .server import Health, Model, ModelRole, ServerInfo, ServerStats
+
+
+def with_request_id(options: GenerateOptions) -> GenerateOptions:
+    """The options with a request id, made up where there is none: what is sent again after a lost
+    connection then begins no second job."""
+    if options.get("request_id"):
+        return options
+    return {**options, "request_id": str(uuid.uuid4())}
 
 
 def generate_request(positive_prompt: str, options: GenerateOptions) -> bytes:
@@ -89,7 +100,7 @@ def _camel_case(name: str) -> str:
     return camel.replace("cfgScale", "CFGScale").replace("loras[", "lora[")
 
 
-def _event(data: bytes) -> Event | None:
+def event_of(data: bytes) -> Event | None:
     """None for an event of a kind that this client does not know."""
     event = refinery_pb2.Event.FromString(data)
     shared: dict[str, Any] = {
@@ -102,7 +113,7 @@ def _event(data: bytes) -> Event | None:
         return _accepted(event.accepted, shared)
     if kind == "queued":
         return Queued(
-            place=event.queued.place, eta_seconds=_optional(event.queued, "eta_seconds"), **shared
+            place=event.queued.place, eta_seconds=optional(event.queued, "eta_seconds"), **shared
         )
     if kind == "progress":
         return _progress(event.progress, shared)
@@ -122,14 +133,26 @@ def _event(data: bytes) -> Event | None:
             reason=event.resumed.reason,
             **shared,
         )
+    if kind == "ended":
+        error = event.ended.error if event.ended.HasField("error") else None
+        return Ended(
+            state=state_of(event.ended.state),
+            error=None if error is None else error_of_job(error),
+            **shared,
+        )
     return None
+
+
+def is_complete(event: Event) -> bool:
+    """Whether the event completes its job."""
+    return isinstance(event, Image) and event.summary is not None
 
 
 def _accepted(accepted: refinery_pb2.Accepted, shared: dict[str, Any]) -> Accepted:
     return Accepted(
         model=accepted.model,
         refiner_model=accepted.refiner_model or None,
-        size=_size(accepted.size),
+        size=size_of(accepted.size),
         seeds=tuple(accepted.seeds),
         scheduler=accepted.scheduler,
         spacing=accepted.spacing,
@@ -145,12 +168,8 @@ def _accepted(accepted: refinery_pb2.Accepted, shared: dict[str, Any]) -> Accept
 
 
 def _progress(progress: refinery_pb2.Progress, shared: dict[str, Any]) -> Progress:
-    try:
-        phase = Phase(progress.phase)
-    except ValueError:
-        phase = Phase.UNSPECIFIED
     return Progress(
-        phase=phase,
+        phase=phase_of(progress.phase),
         step=progress.step,
         steps=progress.steps,
         phase_step=progress.phase_step,
@@ -159,7 +178,7 @@ def _progress(progress: refinery_pb2.Progress, shared: dict[str, Any]) -> Progre
         sigma=progress.sigma,
         step_seconds=progress.step_seconds,
         elapsed_seconds=progress.elapsed_seconds,
-        eta_seconds=_optional(progress, "eta_seconds"),
+        eta_seconds=optional(progress, "eta_seconds"),
         image_index=progress.image_index,
         image_count=progress.image_count,
         **shared,
@@ -198,11 +217,33 @@ def _handoff(handoff: refinery_pb2.Handoff) -> Handoff:
     return Handoff(handoff.step, handoff.percentage, handoff.timestep, handoff.sigma)
 
 
-def _size(size: refinery_pb2.Size) -> Size:
+def phase_of(number: int) -> Phase:
+    """A phase that this client does not know is UNSPECIFIED."""
+    try:
+        return Phase(number)
+    except ValueError:
+        return Phase.UNSPECIFIED
+
+
+def state_of(number: int) -> JobState:
+    """A state that this client does not know is UNSPECIFIED."""
+    try:
+        return JobState(number)
+    except ValueError:
+        return JobState.UNSPECIFIED
+
+
+def error_of_job(error: refinery_pb2.JobError) -> RefineryError:
+    """What would have been raised at the end of the job's events."""
+    detail = error.detail
+    return error_of_status(error.code, error.message, detail.code, detail.fields, detail.retryable)
+
+
+def size_of(size: refinery_pb2.Size) -> Size:
     return Size(height=size.height, width=size.width)
 
 
-def _optional(message: Message, name: str) -> float | None:
+def optional(message: Message, name: str) -> float | None:
     return float(getattr(message, name)) if message.HasField(name) else None
 
 
@@ -216,7 +257,7 @@ def _models(data: bytes) -> tuple[Model, ...]:
             dtype=model.dtype,
             byte_count=model.byte_count,
             parameter_count=model.parameter_count,
-            default_size=_size(model.default_size),
+            default_size=size_of(model.default_size),
             minimum_side=model.minimum_side,
             problem=model.problem,
             sha256=model.sha256,
@@ -317,8 +358,8 @@ GENERATE: Method[Event] = Method(
     "refinery.v1.ImageGeneration",
     "Generate",
     streams=True,
-    decode=_event,
-    completes=lambda event: isinstance(event, Image) and event.summary is not None,
+    decode=event_of,
+    completes=is_complete,
 )
 UPLOAD_IMAGE = Method("refinery.v1.ImageGeneration", "UploadImage", streams=False, decode=_uploaded)
 LIST_MODELS = Method("refinery.v1.Models", "ListModels", streams=False, decode=_models)

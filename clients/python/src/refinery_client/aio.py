@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
-from . import _messages
+from . import _job_messages, _messages
 from ._address import (
     DEFAULT_ADDRESS,
     TCPAddress,
@@ -18,10 +18,18 @@ from ._address import (
     set_options,
     unreachable,
 )
-from ._calls import Call, CallState, Method
+from ._calls import Call, CallState, Method, checked_token
 from ._deadline import Deadline, checked_timeout
-from .errors import ConnectionLost, DeadlineExceeded, client_closed, protocol_error
-from .events import Event, Image, Progress
+from ._following import Following, FollowingAll, Patience, checked_reconnect
+from .errors import (
+    ConnectionLost,
+    DeadlineExceeded,
+    RefineryError,
+    client_closed,
+    protocol_error,
+)
+from .events import Event, Image, JobState, Progress
+from .jobs import ImageChunk, Job, Outcome
 from .parameters import GenerateOptions
 from .server import Health, Model, ServerInfo, ServerStats
 
@@ -39,9 +47,18 @@ class AsyncClient:
     Cancelling the task that waits for a call cancels the call, and with it a job.
     """
 
-    def __init__(self, address: str = DEFAULT_ADDRESS, *, timeout: float | None = 10) -> None:
+    def __init__(
+        self,
+        address: str = DEFAULT_ADDRESS,
+        *,
+        timeout: float | None = 10,
+        token: str | None = None,
+        reconnect: float = 60,
+    ) -> None:
         self._address = parse_address(address)
         self._timeout = checked_timeout(timeout)
+        self._token = checked_token(token)
+        self._reconnect = checked_reconnect(reconnect)
         self._connections: set[_Connection] = set()
         self._is_closed = False
 
@@ -74,10 +91,12 @@ class AsyncClient:
         where the refiner takes over, and an Image for each picture, the last one with a summary.
 
         The job starts with the first event asked for. Leaving the loop cancels it soon, closing
-        the generator (``contextlib.aclosing``) at once; ``timeout`` limits the whole job.
+        the generator (``contextlib.aclosing``) at once; ``timeout`` limits the whole job. A job
+        with ``detach`` outlives a lost connection, and any job a restart of a server that keeps
+        jobs: the events then go on.
         """
-        payload = _messages.generate_request(positive_prompt, options)
-        return self._stream(Call(_messages.GENERATE, payload, timeout), timeout)
+        following = Following.of_generate(positive_prompt, options, self._reconnect, timeout)
+        return self._follow(following, timeout)
 
     async def generate_image(
         self,
@@ -95,6 +114,68 @@ class AsyncClient:
                 elif isinstance(event, Image):
                     image = event
         return image  # there is one: a stream that ends without is an error
+
+    async def submit(self, positive_prompt: str, **options: Unpack[GenerateOptions]) -> Job:
+        """Hands a job in. It goes on whatever becomes of this client; ``watch`` follows it."""
+        options = _messages.with_request_id(options)
+        payload = _messages.generate_request(positive_prompt, options)
+        return await self._ask_again(_job_messages.SUBMIT, payload)
+
+    def watch(
+        self, job_id: str, *, after_sequence: int = 0, timeout: float | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """A job's events: what still counts of those after ``after_sequence`` (0: of all), then
+        what comes, to the job's end; raises as ``generate`` does. Leaving it changes nothing for
+        the job."""
+        following = Following.of_watch(job_id, after_sequence, self._reconnect, timeout)
+        return self._follow(following, timeout)
+
+    def watch_all(self, *, timeout: float | None = None) -> AsyncGenerator[Event, None]:
+        """The events of all jobs, without an end: how each stands, then what comes. Images come
+        without their PNG, and each job's end as Ended. After a lost connection the standing is
+        told again."""
+        checked_timeout(timeout)
+        return self._follow(FollowingAll(self._reconnect), timeout)
+
+    async def job(self, job_id: str) -> Job:
+        """The job as it is now."""
+        return await self._ask(_job_messages.GET_JOB, _job_messages.job_reference(job_id))
+
+    async def jobs(
+        self, *, states: Iterable[JobState] = (), model: str | None = None
+    ) -> AsyncGenerator[Job, None]:
+        """The jobs in these states (none: in any) with this base model or refiner, the newest
+        first, fetched in pages as they are asked for."""
+        states, page_token = tuple(states), ""
+        while True:
+            request = _job_messages.list_request(states, model, page_token)
+            page, page_token = await self._ask(_job_messages.LIST_JOBS, request)
+            for job in page:
+                yield job
+            if not page_token:
+                return
+
+    async def cancel(self, job_id: str, outcome: Outcome = Outcome.DISCARD) -> Job:
+        """Ends a job, before its next step. One that has ended stays as it is."""
+        request = _job_messages.cancel_request(job_id, outcome)
+        return await self._ask(_job_messages.CANCEL_JOB, request)
+
+    async def read_image(self, job_id: str, image_index: int = 0) -> bytes:
+        """A finished image's PNG, fetched in pieces, across lost connections too, and checked."""
+        reading = _job_messages.Reading()
+        while True:
+            request = _job_messages.read_request(job_id, image_index, reading.offset, 0)
+            png = reading.take(await self._ask_again(_job_messages.READ_IMAGE, request))
+            if png is not None:
+                return png
+
+    async def read_image_chunk(
+        self, job_id: str, image_index: int = 0, *, offset: int = 0, byte_count: int = 0
+    ) -> ImageChunk:
+        """Part of a finished image's PNG, at most 3 MiB; a ``byte_count`` of 0 is as many as there
+        are, up to that."""
+        request = _job_messages.read_request(job_id, image_index, offset, byte_count)
+        return await self._ask(_job_messages.READ_IMAGE, request)
 
     async def upload(self, picture: bytes) -> str:
         """Sends a PNG file; returns its name for ``seed_image`` and ``mask_image``."""
@@ -129,19 +210,56 @@ class AsyncClient:
         """Whether the server, or one service of it, takes requests."""
         return await self._ask(_messages.CHECK_HEALTH, _messages.health_request(service))
 
-    async def _ask(self, method: Method[Result], payload: bytes = b"") -> Result:
-        call = Call(method, payload, self._timeout)
-        async with aclosing(self._stream(call, self._timeout)) as results:
+    async def _follow(
+        self, following: Following | FollowingAll, timeout: float | None
+    ) -> AsyncGenerator[Event, None]:
+        deadline = Deadline(timeout)
+        try:
+            while True:
+                try:
+                    call = following.call(deadline.remaining(), self._token)
+                    async with aclosing(self._stream(call, deadline)) as events:
+                        async for event in events:
+                            if following.takes(event):
+                                yield event
+                    return
+                except RefineryError as error:
+                    if following.has_ended:
+                        return
+                    delay = following.delay_after(error, self._is_closed)
+                await asyncio.sleep(deadline.shortened(delay) or 0)
+        finally:
+            if (job_id := following.abandoned_job) is not None:
+                with suppress(RefineryError):
+                    request = _job_messages.cancel_request(job_id, Outcome.DISCARD)
+                    await self._ask(_job_messages.CANCEL_JOB, request, is_closing=True)
+
+    async def _ask(
+        self, method: Method[Result], payload: bytes = b"", *, is_closing: bool = False
+    ) -> Result:
+        call = Call(method, payload, self._timeout, token=self._token)
+        stream = self._stream(call, Deadline(self._timeout), is_closing=is_closing)
+        async with aclosing(stream) as results:
             return await anext(results)
 
+    async def _ask_again(self, method: Method[Result], payload: bytes) -> Result:
+        """For calls that may be made twice: a lost server is tried again."""
+        patience = Patience(self._reconnect)
+        while True:
+            try:
+                return await self._ask(method, payload)
+            except RefineryError as error:
+                delay = patience.delay_after(error)
+            await asyncio.sleep(delay)
+
     async def _stream(
-        self, call: Call[Result], timeout: float | None
+        self, call: Call[Result], deadline: Deadline, *, is_closing: bool = False
     ) -> AsyncGenerator[Result, None]:
-        if self._is_closed:
+        if self._is_closed and not is_closing:
             raise client_closed()
-        connection = await _Connection.open(self._address, self._timeout, Deadline(timeout))
+        connection = await _Connection.open(self._address, self._timeout, deadline)
         try:
-            if self._is_closed:
+            if self._is_closed and not is_closing:
                 raise client_closed()
             self._connections.add(connection)
             await connection.send(call.request)

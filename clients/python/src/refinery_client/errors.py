@@ -81,6 +81,18 @@ class Cancelled(RefineryError):
     """The call was cancelled, by the server or by closing the client."""
 
 
+class AlreadyExists(RefineryError):
+    """Another request has the ``request_id``."""
+
+
+class DataLoss(RefineryError):
+    """What the server kept or read is damaged: the job cannot go on, or its picture is gone."""
+
+
+class Unauthenticated(RefineryError):
+    """The server wants a token, or another one than the client's."""
+
+
 class Unimplemented(RefineryError):
     """The server does not know this call; it may be older than this client."""
 
@@ -94,7 +106,7 @@ class ServerUnreachable(Unavailable):
 
 
 class ConnectionLost(Unavailable):
-    """The connection ended in the middle of a call, and with it a job that was running."""
+    """The connection ended in the middle of a call, and the call could not go on."""
 
 
 class ProtocolError(RefineryError):
@@ -107,6 +119,9 @@ _CLASSES: dict[Status, type[RefineryError]] = {
     Status.OUT_OF_RANGE: InvalidRequest,
     Status.DEADLINE_EXCEEDED: DeadlineExceeded,
     Status.NOT_FOUND: NotFound,
+    Status.ALREADY_EXISTS: AlreadyExists,
+    Status.DATA_LOSS: DataLoss,
+    Status.UNAUTHENTICATED: Unauthenticated,
     Status.FAILED_PRECONDITION: FailedPrecondition,
     Status.RESOURCE_EXHAUSTED: ResourceExhausted,
     Status.UNIMPLEMENTED: Unimplemented,
@@ -134,8 +149,7 @@ def protocol_error(message: str) -> ProtocolError:
 def connection_lost(what: str) -> ConnectionLost:
     """The connection broke during a call; ``what`` says how."""
     return ConnectionLost(
-        f"{what}. The server may have been stopped or have crashed (see its log). A job that ran "
-        "is lost; it can be asked for again",
+        f"{what}. The server may have been stopped or have crashed: see its log",
         Status.UNAVAILABLE,
         retryable=True,
     )

@@ -1,5 +1,5 @@
 """What a job reports while it runs: Accepted, then Queued and Progress, HandedOff, and Images;
-Resumed after a break.
+Resumed after a break; Ended to those who watch all jobs.
 
 Fields that only some events have are None elsewhere. Times are seconds, sizes pixels.
 """
@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
+from .errors import RefineryError
+
 
 class Phase(IntEnum):
     """Which part of the work runs. A phase that this client does not know is UNSPECIFIED."""
@@ -21,6 +23,17 @@ class Phase(IntEnum):
     BASE = 3
     REFINER = 4
     DECODING = 5
+
+
+class JobState(IntEnum):
+    """How far a job is. A state that this client does not know is UNSPECIFIED."""
+
+    UNSPECIFIED = 0
+    QUEUED = 1
+    RUNNING = 2
+    FINISHED = 3
+    FAILED = 4
+    CANCELLED = 5
 
 
 @dataclass(frozen=True)
@@ -152,8 +165,18 @@ class Resumed(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ended(Event):
+    """The end of one of all jobs, to those who watch all; ``error`` says why it failed or was
+    cancelled."""
+
+    state: JobState
+    error: RefineryError | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Image(Event):
-    """A finished picture. The one that completes the job carries the ``summary``."""
+    """A finished picture. The one that completes the job carries the ``summary``. ``png`` is empty
+    for those who watch all jobs: ``read_image`` gives it. A notebook shows an image by itself."""
 
     png: bytes = field(repr=False)
     width: int
@@ -169,3 +192,6 @@ class Image(Event):
         target = Path(path)
         target.write_bytes(self.png)
         return target
+
+    def _repr_png_(self) -> bytes | None:
+        return self.png or None

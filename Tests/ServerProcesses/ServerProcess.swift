@@ -1,11 +1,11 @@
-import Client
+public import Client
 import Foundation
 
 /// A folder of its own for the servers of one test, removed in the end.
-final class KillFolder: Sendable {
-    let path: String
+public final class ServerFolder: Sendable {
+    public let path: String
 
-    init() throws {
+    public init() throws {
         let folder = FileManager.default.temporaryDirectory
             .appending(path: "refinery-kill-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -16,15 +16,18 @@ final class KillFolder: Sendable {
 }
 
 /// `refinery serve` in a process of its own, with the built-in models.
-final class ServerProcess {
-    let client: RefineryClient
+public final class ServerProcess {
+    public let client: RefineryClient
+    /// Of this server and of any later one on the folder.
+    public let address: String
     private let process = Process()
 
-    struct NeverReady: Error {}
+    public struct NeverReady: Error {}
 
     /// Waits until it answers.
-    init(_ folder: KillFolder, data: String) async throws {
+    public init(_ folder: ServerFolder, data: String) async throws {
         let socket = "\(folder.path)/socket"
+        address = "unix:\(socket)"
         try? FileManager.default.removeItem(atPath: socket)
         process.executableURL = Self.executable
         process.arguments = [
@@ -33,7 +36,7 @@ final class ServerProcess {
         ]
         process.standardError = FileHandle.nullDevice
         try process.run()
-        client = try RefineryClient("unix:\(socket)")
+        client = try RefineryClient(address)
         for _ in 0..<3000 {
             if (try? await client.ping()) != nil { return }
             try await Task.sleep(for: .milliseconds(20))
@@ -43,7 +46,7 @@ final class ServerProcess {
     }
 
     /// As the kernel would, for want of memory.
-    func kill() {
+    public func kill() {
         Foundation.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
         client.close()

@@ -1,0 +1,87 @@
+"""What a notebook shows. IPython is stood in for: it is no dependency."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+from fake_server import TWO_STAGES, FakeServer, answering
+
+from refinery_client import Client, Event, Resumed
+from refinery_client.notebook import JobView, show, show_async
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    with FakeServer(answering(*TWO_STAGES)) as server, Client(server.address) as client:
+        return list(client.generate("a red fox"))
+
+
+class Cell:
+    """IPython's display, and what it was given, as it was then."""
+
+    def __init__(self) -> None:
+        self.shown: list[str] = []
+
+    def display(self, view: Any, *, display_id: bool) -> Cell:
+        assert display_id
+        self.update(view)
+        return self
+
+    def update(self, view: Any) -> None:
+        self.shown.append(view._repr_html_())
+
+
+@pytest.fixture
+def cell(monkeypatch: pytest.MonkeyPatch) -> Cell:
+    cell = Cell()
+    package, module = ModuleType("IPython"), ModuleType("IPython.display")
+    package.get_ipython = lambda: object()  # type: ignore[attr-defined]
+    module.display = cell.display  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "IPython", package)
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    return cell
+
+
+def test_a_cell_follows_the_job(cell: Cell, events: list[Event]) -> None:
+    assert show(events).png == b"\x89PNG"
+    assert len(cell.shown) == 1 + len(events)
+    said = [shown.splitlines()[0] for shown in cell.shown]
+    assert "asking" in said[0]
+    assert "waiting, 1 ahead" in said[2]
+    assert "base, step 2 of 3" in said[5]
+    assert "refiner, step 3 of 3" in said[7]
+    assert "done in 1.5 s" in said[-1]
+    assert "data:image/png;base64,iVBORw==" in cell.shown[-1]
+
+
+def test_the_bar_is_in_two_colours(events: list[Event]) -> None:
+    view = JobView()
+    for event in events[:5]:
+        view.take(event)
+    assert "#3b6fb6 100%" in view._repr_html_()
+    assert "#e0873a 0%" in view._repr_html_()
+
+
+def test_without_ipython_nothing_is_shown_and_all_is_done(
+    monkeypatch: pytest.MonkeyPatch, events: list[Event]
+) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", None)
+
+    async def replayed() -> AsyncIterator[Event]:
+        for event in events:
+            yield event
+
+    assert asyncio.run(show_async(replayed())).png == b"\x89PNG"
+    with pytest.raises(ValueError, match="without a picture"):
+        show([])
+
+
+def test_what_the_server_says_is_no_markup() -> None:
+    view = JobView()
+    view.take(Resumed(job_id="", sequence=1, time_ms=0, image_index=0, step=0, reason="<script>"))
+    assert "&lt;script&gt;" in view._repr_html_()
