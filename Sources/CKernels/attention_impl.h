@@ -4,13 +4,16 @@
 enum {
     // Queries and keys that meet at once: their scores stay in the first cache.
     ATTENTION_ROWS = refinery_attention_rows,
-    ATTENTION_KEYS = 128,
+    ATTENTION_KEYS = 256,
 };
+
+/// A score below any.
+static const float LOWEST = -3e38f;
 
 /// 2^x to about 1 ulp for x <= 0; below -126 it is 2^-126, which is nothing beside a row's largest, 1.
 /// x = n + r, |r| <= 1/2, and the polynomial of degree 6 whose largest relative error there is least (2e-9).
 static inline vec power_of_two(vec x) {
-    x = __builtin_elementwise_max(x, (vec)-126.0f);
+    x = larger(x, (vec)-126.0f);
     // Adding 1.5 * 2^23 leaves n in the last bits.
     vec shifted = x + 12582912.0f;
     vec r = x - (shifted - 12582912.0f);
@@ -45,22 +48,11 @@ size_t KERNEL(attention_scratch)(size_t columns) {
 
 /// Scores of one row become weights, relative to the row's highest so far. Returns by how much what was
 /// summed before must shrink.
-static inline float weigh_row(float *scores, size_t keys, size_t padded, float *so_far, float *sums) {
+static inline float weigh_row(float *scores, size_t keys, float *so_far, float *sums) {
     float top = highest(scores, keys, *so_far);
-    size_t whole = keys / LANES * LANES;
     vec total = 0;
-    for (size_t k = 0; k < whole; k += LANES) {
+    for (size_t k = 0; k < keys; k += LANES) {
         vec weight = power_of_two(load(scores + k) - top);
-        total += weight;
-        store(scores + k, weight);
-    }
-    for (size_t k = whole; k < padded; k += LANES) {
-        vec weight = power_of_two(load(scores + k) - top);
-        for (size_t i = 0; i < LANES; i++) {
-            if (k + i >= keys) {
-                weight[i] = 0;
-            }
-        }
         total += weight;
         store(scores + k, weight);
     }
@@ -90,18 +82,21 @@ void KERNEL(attend)(
             store_some(scaled + r * columns + c, load_some(queries + r * query_stride + c, n) * scale, n);
         }
         store(totals + r * LANES, (vec)0.0f);
-        tops[r] = -3e38f;
+        tops[r] = LOWEST;
     }
     for (size_t first = 0; first < key_count; first += ATTENTION_KEYS) {
         size_t count = key_count - first < ATTENTION_KEYS ? key_count - first : ATTENTION_KEYS;
-        // Keys that a panel lacks weigh nothing, and their values are zeros.
         size_t padded = (count + PRODUCT_COLUMNS - 1) / PRODUCT_COLUMNS * PRODUCT_COLUMNS;
         KERNEL(packed_product)(
             scores, ATTENTION_KEYS, scaled, columns, keys + first * columns, rows, padded, columns,
             false);
         for (size_t r = 0; r < rows; r++) {
-            float shrink = weigh_row(
-                scores + r * ATTENTION_KEYS, count, padded, tops + r, totals + r * LANES);
+            // Keys that a panel lacks weigh 2^-126, nothing beside the highest, and their values are zeros.
+            for (size_t k = count; k < padded; k++) {
+                scores[r * ATTENTION_KEYS + k] = LOWEST;
+            }
+            float shrink =
+                weigh_row(scores + r * ATTENTION_KEYS, padded, tops + r, totals + r * LANES);
             if (first > 0 && shrink != 1) {
                 float *row = sums + r * columns;
                 for (size_t c = 0; c < columns; c += LANES) {

@@ -44,6 +44,11 @@ static inline void store_some(float *p, vec v, size_t n) {
     }
 }
 
+/// `b` where either is not a number: one instruction, where the rule of fmax takes three.
+static inline vec larger(vec a, vec b) {
+    return a > b ? a : b;
+}
+
 static inline float sum(vec v) {
     for (int width = LANES / 2; width > 0; width /= 2) {
         for (int i = 0; i < width; i++) {
@@ -56,7 +61,8 @@ static inline float sum(vec v) {
 /// e^x to about 1 ulp: x = n ln 2 + r, |r| <= ln 2 / 2, and the Taylor polynomial of degree 7 for
 /// e^r (its remainder is below 6e-9). Arguments are held to [-87.3, 88.3]; NaN stays NaN.
 static inline vec exponential(vec x) {
-    vec held = __builtin_elementwise_max(__builtin_elementwise_min(x, (vec)88.3f), (vec)-87.3f);
+    vec held = larger(x, (vec)-87.3f);
+    held = held < 88.3f ? held : (vec)88.3f;
     vec n = __builtin_elementwise_roundeven(held * 1.44269504088896341f);
     vec r = held - n * 0.693359375f;
     r = r - n * -2.12194440e-4f;
@@ -318,14 +324,23 @@ void KERNEL(normalize)(
     }
 }
 
+static inline float highest_lane(vec v) {
+    for (int width = LANES / 2; width > 0; width /= 2) {
+        for (int i = 0; i < width; i++) {
+            v[i] = v[i] > v[i + width] ? v[i] : v[i + width];
+        }
+    }
+    return v[0];
+}
+
 /// The highest of `count` numbers and `least`.
 static inline float highest(const float *p, size_t count, float least) {
     size_t whole = count / LANES * LANES;
     vec most = (vec)least;
     for (size_t i = 0; i < whole; i += LANES) {
-        most = __builtin_elementwise_max(most, load(p + i));
+        most = larger(load(p + i), most);
     }
-    float top = __builtin_reduce_max(most);
+    float top = highest_lane(most);
     for (size_t i = whole; i < count; i++) {
         top = p[i] > top ? p[i] : top;
     }

@@ -9,6 +9,8 @@ enum {
     PRODUCT_COLUMNS = 2 * LANES,
     // As many sums as registers allow, beside the two vectors of weights.
     PRODUCT_ROWS = LANES == 16 ? 8 : 6,
+    /// Floats.
+    CACHE_LINE = 16,
 };
 
 #if LANES == 16
@@ -22,63 +24,67 @@ enum {
 #define INTERLEAVE(a, b, o) __builtin_shufflevector(a, b, o, o + 4, o + 1, o + 5)
 #endif
 
-static inline void interleave_rows(vec out[LANES], const vec in[LANES]) {
-#pragma unroll
-    for (int i = 0; i < LANES / 2; i++) {
-        out[2 * i] = INTERLEAVE(in[i], in[i + LANES / 2], 0);
-        out[2 * i + 1] = INTERLEAVE(in[i], in[i + LANES / 2], LANES / 2);
-    }
-}
-
 /// Rows become columns. Interleaving each row with the one half the rows further on rotates the bits of
 /// all elements' places by one; done for each bit of a row's number, it has exchanged the two numbers.
-static inline void transpose(vec out[LANES], const vec in[LANES]) {
-    vec one[LANES], other[LANES];
-    interleave_rows(other, in);
-    interleave_rows(out, other);
-    if (LANES >= 8) {
-        interleave_rows(one, out);
-        if (LANES == 8) {
-            memcpy(out, one, sizeof one);
-        } else {
-            interleave_rows(out, one);
-        }
+#define DEFINE_TRANSPOSE(type, name)                                                               \
+    static inline void name##_interleaved(type out[LANES], const type in[LANES]) {                 \
+        _Pragma("unroll") for (int i = 0; i < LANES / 2; i++) {                                    \
+            out[2 * i] = INTERLEAVE(in[i], in[i + LANES / 2], 0);                                  \
+            out[2 * i + 1] = INTERLEAVE(in[i], in[i + LANES / 2], LANES / 2);                      \
+        }                                                                                          \
+    }                                                                                              \
+    static inline void name(type out[LANES], const type in[LANES]) {                               \
+        type one[LANES], other[LANES];                                                             \
+        name##_interleaved(other, in);                                                             \
+        name##_interleaved(out, other);                                                            \
+        if (LANES >= 8) {                                                                          \
+            name##_interleaved(one, out);                                                          \
+            if (LANES == 8) {                                                                      \
+                memcpy(out, one, sizeof one);                                                      \
+            } else {                                                                               \
+                name##_interleaved(out, one);                                                      \
+            }                                                                                      \
+        }                                                                                          \
     }
-}
 
-/// LANES elements of `dtype` from element `i`, or the last `n` of them with zeros behind.
-static inline vec widen_some(const void *p, refinery_dtype dtype, size_t i, size_t n) {
-    if (dtype == refinery_dtype_float32) {
-        const float *from = (const float *)p + i;
-        return n >= LANES ? load(from) : load_tail(from, n);
-    }
-    const uint8_t *from = (const uint8_t *)p + 2 * i;
-    half_bits tail = 0;
-    if (n < LANES) {
-        memcpy(&tail, from, 2 * n);
-        from = (const uint8_t *)&tail;
-    }
-    return dtype == refinery_dtype_float16 ? widen_half(from) : widen_bfloat(from);
-}
+DEFINE_TRANSPOSE(vec, transpose)
+DEFINE_TRANSPOSE(half_bits, transpose_halves)
 
 /// Column by column: elements [column, column + depth) of LANES rows from `first`, of which there are `n`
-/// and the rest are zeros. Rows are `stride` elements apart.
+/// and the rest are zeros. Rows are `stride` elements apart. Half as wide, elements are quicker to move:
+/// they are widened last.
 static inline void widen_transposed(
     vec out[LANES], const void *in, refinery_dtype dtype, size_t first, size_t n, size_t stride,
     size_t column, size_t depth) {
-    vec rows[LANES];
-    if (n >= LANES && depth == LANES) {
+    bool whole = n >= LANES && depth == LANES;
+    size_t start = first * stride + column;
+    if (dtype == refinery_dtype_float32) {
+        vec rows[LANES];
+        const float *row = (const float *)in + start;
+        for (size_t i = 0; i < LANES; i++, row += stride) {
+            rows[i] = whole ? load(row) : i < n ? load_some(row, depth) : (vec)0.0f;
+        }
+        transpose(out, rows);
+        return;
+    }
+    half_bits rows[LANES], columns[LANES];
+    const uint8_t *row = (const uint8_t *)in + 2 * start;
+    if (whole) {
 #pragma unroll
-        for (size_t i = 0; i < LANES; i++) {
-            rows[i] = widen_some(in, dtype, (first + i) * stride + column, LANES);
+        for (size_t i = 0; i < LANES; i++, row += 2 * stride) {
+            memcpy(rows + i, row, sizeof *rows);
         }
     } else {
-        for (size_t i = 0; i < LANES; i++) {
-            rows[i] =
-                i < n ? widen_some(in, dtype, (first + i) * stride + column, depth) : (vec)0.0f;
+        memset(rows, 0, sizeof rows);
+        for (size_t i = 0; i < LANES && i < n; i++, row += 2 * stride) {
+            memcpy(rows + i, row, 2 * depth);
         }
     }
-    transpose(out, rows);
+    transpose_halves(columns, rows);
+#pragma unroll
+    for (size_t i = 0; i < LANES; i++) {
+        out[i] = dtype == refinery_dtype_float16 ? widen_half(columns + i) : widen_bfloat(columns + i);
+    }
 }
 
 void KERNEL(pack_weights)(
@@ -116,12 +122,22 @@ static inline void product_block(
     for (size_t i = 0; i < PRODUCT_ROWS; i++) {
         sums[i][0] = sums[i][1] = 0;
     }
-    for (size_t k = 0; k < depth; k++) {
-        vec b0 = load(panel + k * PRODUCT_COLUMNS), b1 = load(panel + k * PRODUCT_COLUMNS + LANES);
+    for (size_t first = 0; first < depth; first += CACHE_LINE) {
+        // The next rows lie too far apart for the hardware to guess, and come from beyond the core's own
+        // cache where a layer has many inputs.
 #pragma unroll
         for (size_t i = 0; i < PRODUCT_ROWS; i++) {
-            sums[i][0] += row[i][k] * b0;
-            sums[i][1] += row[i][k] * b1;
+            __builtin_prefetch(row[i] + PRODUCT_ROWS * a_stride + first, 0, 2);
+        }
+        size_t end = first + CACHE_LINE < depth ? first + CACHE_LINE : depth;
+        for (size_t k = first; k < end; k++) {
+            vec b0 = load(panel + k * PRODUCT_COLUMNS);
+            vec b1 = load(panel + k * PRODUCT_COLUMNS + LANES);
+#pragma unroll
+            for (size_t i = 0; i < PRODUCT_ROWS; i++) {
+                sums[i][0] += row[i][k] * b0;
+                sums[i][1] += row[i][k] * b1;
+            }
         }
     }
 #pragma unroll

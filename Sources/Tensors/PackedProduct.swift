@@ -30,6 +30,7 @@ extension Compute {
         let groups = (input.rows + PackedProduct.rows - 1) / PackedProduct.rows
         scoped {
             let bias = layer.bias.map { widened($0, from: layer.firstRow, count: layer.outputs) }
+            let workers = activeThreadCount
             withWeights(of: layer) { weights, dtype in
                 withWorkerScratch(PackedProduct.depth * panel) { scratch in
                     forEachTile(
@@ -40,18 +41,25 @@ extension Compute {
                         let rows = min(PackedProduct.rows, input.rows - row)
                         let columns = min(panel, layer.outputs - column)
                         let start = row * out.channels + column
-                        let from = weights + column * layer.inputs * dtype.byteCount
+                        let rowBytes = layer.inputs * dtype.byteCount
+                        let from = weights + column * rowBytes
                         let packed = scratch(worker)
+                        func prefetch(_ rows: UnsafeRawPointer, _ first: Int, _ count: Int) {
+                            refinery_prefetch(
+                                rows + first * dtype.byteCount, count,
+                                min(PackedProduct.depth, layer.inputs - first) * dtype.byteCount,
+                                rowBytes)
+                        }
                         for first in stride(from: 0, to: layer.inputs, by: PackedProduct.depth) {
                             let depth = min(PackedProduct.depth, layer.inputs - first)
                             refinery_pack_weights(
                                 packed, from, dtype.kernel, columns, layer.inputs, first, depth)
                             let next = first + depth
                             if next < layer.inputs {
-                                refinery_prefetch(
-                                    from + next * dtype.byteCount, columns,
-                                    min(PackedProduct.depth, layer.inputs - next) * dtype.byteCount,
-                                    layer.inputs * dtype.byteCount)
+                                prefetch(from, next, columns)
+                            } else if column + workers * panel < layer.outputs {
+                                // What this worker probably takes next.
+                                prefetch(from + workers * panel * rowBytes, 0, panel)
                             }
                             refinery_packed_product(
                                 out.data + start, out.channels,

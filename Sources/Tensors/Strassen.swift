@@ -23,9 +23,8 @@ enum Strassen {
     static let weightPlanes = 7
     /// Of each half of the inputs, in one piece.
     static let depth = 320
-    /// Row tiles that share a piece of weights: their products should stay in a core's own cache, and
-    /// where there are many inputs, their rows in the last-level one while all columns pass by.
-    static func tilesTogether(inputs: Int) -> Int { inputs > 2560 ? 2 : 4 }
+    /// Row tiles that share a piece of weights: their products should stay in a core's own cache.
+    static let tilesTogether = 4
 
     /// Whether it pays for products of these sizes; by shapes alone, as all tiling.
     static func pays(tokens: Int, inputs: Int, outputs: Int) -> Bool {
@@ -114,7 +113,7 @@ extension Compute {
         into out: Activation
     ) {
         let rowTiles = input.images * RowTile.count(tokens: input.tokens)
-        let together = Strassen.tilesTogether(inputs: layer.inputs)
+        let together = Strassen.tilesTogether
         let groups = (rowTiles + together - 1) / together
         scoped {
             let product = StrassenProduct(
@@ -125,17 +124,21 @@ extension Compute {
             withWeights(of: layer) { weights, dtype in
                 let columns = ColumnPair.count(
                     panel: StrassenProduct.panel, outputs: layer.outputs)
+                let workers = activeThreadCount
                 withWorkerScratch(StrassenProduct.scratch(tiles: together)) { scratch in
                     forEachTile(
                         groups * columns,
                         operations: 2 * input.rows * layer.inputs * layer.outputs
                     ) { index, worker in
                         let first = index / columns * together
-                        product.multiply(
-                            first..<min(rowTiles, first + together),
+                        func pair(_ index: Int) -> ColumnPair {
                             ColumnPair(
                                 index % columns, panel: StrassenProduct.panel,
-                                outputs: layer.outputs, gated: gated),
+                                outputs: layer.outputs, gated: gated)
+                        }
+                        product.multiply(
+                            first..<min(rowTiles, first + together), pair(index),
+                            next: index + workers < groups * columns ? pair(index + workers) : nil,
                             weights: weights, dtype, scratch: scratch(worker))
                     }
                 }
@@ -169,47 +172,72 @@ extension Compute {
 
 extension StrassenProduct {
     /// A few row tiles of one pair of panels, piece by piece down the inputs.
+    ///
+    /// - Parameter next: the columns that this worker probably takes next.
     func multiply(
-        _ tiles: Range<Int>, _ columns: ColumnPair, weights: UnsafeRawPointer,
-        _ dtype: WeightTensor.DType, scratch: UnsafeMutablePointer<Float>
+        _ tiles: Range<Int>, _ columns: ColumnPair, next: ColumnPair?,
+        weights: UnsafeRawPointer, _ dtype: WeightTensor.DType,
+        scratch: UnsafeMutablePointer<Float>
     ) {
         let rowBytes = layer.inputs * dtype.byteCount
-        let left = weights + columns.left * rowBytes
-        let right = weights + columns.right * rowBytes
         let products = scratch + Strassen.weightPlanes * Self.weightPlane
         for first in stride(from: 0, to: half, by: Strassen.depth) {
             let depth = min(Strassen.depth, half - first)
             refinery_strassen_weights(
-                scratch, Self.weightPlane, left, right, dtype.kernel, columns.count,
+                scratch, Self.weightPlane, weights + columns.left * rowBytes,
+                weights + columns.right * rowBytes, dtype.kernel, columns.count,
                 columns.rightCount, layer.inputs, first, depth)
-            let next = first + depth
-            if next < half {
-                let byteCount = min(Strassen.depth, half - next) * dtype.byteCount
-                // The same piece of both halves of the inputs.
-                for start in stride(from: next, to: layer.inputs, by: half) {
-                    let offset = start * dtype.byteCount
-                    refinery_prefetch(left + offset, columns.count, byteCount, rowBytes)
-                    refinery_prefetch(right + offset, columns.rightCount, byteCount, rowBytes)
+            let isLast = first + depth == half
+            let ahead =
+                isLast
+                ? next.map { Piece(columns: $0, first: 0) }
+                : Piece(columns: columns, first: first + depth)
+            for tile in tiles {
+                let sums =
+                    products
+                    + (tile - tiles.lowerBound) * Strassen.weightPlanes * Self.productPlane
+                multiply(
+                    tile, columns.count, first: first, depth: depth, weights: scratch, into: sums
+                ) {
+                    if let ahead, tile == tiles.upperBound - 1 {
+                        prefetch(ahead, of: weights, dtype)
+                    }
+                }
+                if isLast {
+                    finish(sums, RowTile(tile, tokens: input.tokens), columns)
                 }
             }
-            for tile in tiles {
-                multiply(
-                    tile, columns.count, first: first, depth: depth, weights: scratch,
-                    into: products
-                        + (tile - tiles.lowerBound) * Strassen.weightPlanes * Self.productPlane)
-            }
         }
-        for tile in tiles {
-            finish(
-                products + (tile - tiles.lowerBound) * Strassen.weightPlanes * Self.productPlane,
-                RowTile(tile, tokens: input.tokens), columns)
+    }
+
+    /// Weights of a pair of panels, of the inputs from `first` on.
+    private struct Piece {
+        let columns: ColumnPair
+        let first: Int
+    }
+
+    private func prefetch(
+        _ piece: Piece, of weights: UnsafeRawPointer, _ dtype: WeightTensor.DType
+    ) {
+        let byteCount = min(Strassen.depth, half - piece.first) * dtype.byteCount
+        let rowBytes = layer.inputs * dtype.byteCount
+        let columns = piece.columns
+        // The same piece of both halves of the inputs.
+        for input in stride(from: piece.first, to: layer.inputs, by: half) {
+            let start = weights + input * dtype.byteCount
+            refinery_prefetch(
+                start + columns.left * rowBytes, columns.count, byteCount, rowBytes)
+            refinery_prefetch(
+                start + columns.right * rowBytes, columns.rightCount, byteCount, rowBytes)
         }
     }
 
     /// Adds one piece of the inputs to a row tile's seven products.
+    ///
+    /// - Parameter beforeLast: what to prefetch: earlier, the rows that pass by would push it out again.
     private func multiply(
         _ tile: Int, _ columns: Int, first: Int, depth: Int, weights: UnsafePointer<Float>,
-        into products: UnsafeMutablePointer<Float>
+        into products: UnsafeMutablePointer<Float>, beforeLast: () -> Void
     ) {
         let row = RowTile(tile, tokens: input.tokens)
         let upper = row.half
@@ -230,6 +258,7 @@ extension StrassenProduct {
         product(3, sum(0), half, rows: upper)
         product(4, sum(1), half, rows: upper)
         product(5, sum(2), half, rows: upper)
+        beforeLast()
         product(6, a11 + upper * channels + half, channels, rows: row.count - upper)
     }
 

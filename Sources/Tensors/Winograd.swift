@@ -149,12 +149,13 @@ private struct WinogradProduct {
             refinery_winograd_filters(
                 scratch, Self.filterPlane, rows, dtype.kernel, columns, inputs, first, depth)
             let next = first + depth
-            if next < inputs {
-                refinery_prefetch(
-                    rows + next * 9 * dtype.byteCount, columns,
-                    min(Winograd.depth, inputs - next) * 9 * dtype.byteCount, rowBytes)
-            }
             for plane in 0..<Winograd.planes {
+                // Earlier, the inputs that pass by would push them out again.
+                if plane == Winograd.planes - 4, next < inputs {
+                    refinery_prefetch(
+                        rows + next * 9 * dtype.byteCount, columns,
+                        min(Winograd.depth, inputs - next) * 9 * dtype.byteCount, rowBytes)
+                }
                 refinery_packed_product(
                     products + plane * productPlane, columns,
                     transformed + plane * block.count * inputs + first, inputs,

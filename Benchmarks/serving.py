@@ -1,0 +1,137 @@
+"""What serving costs, and how many lanes are best: closed-loop clients against `refinery serve`.
+
+    pip install ./clients/python
+    python Benchmarks/serving.py --refinery .build/release/refinery                        # the built-in models
+    python Benchmarks/serving.py --refinery .build/release/refinery --models M --steps 4 --rounds 1 --size 512
+
+Each row is a server of its own with as many lanes, all of them sharing the same threads, and as many clients, each of
+which asks for the next picture when it has the last. `overhead` is what a request takes beyond the work on it, as the
+client sees it: its wall time less the seconds of text encoding, steps and decoding that the picture's summary tells, for
+one client alone; it holds the connection's frames, the queue, the store's writes to disk, previews and the PNG.
+"""
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+from refinery_client import Client, Image, Refiner
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--refinery", required=True, help="the executable, built for release")
+    parser.add_argument("--models", help="the folder of models; the small built-in ones without")
+    parser.add_argument("--model", default="", help="the base; the server's default without")
+    parser.add_argument("--refiner", default="tiny-refiner", help="the refiner")
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--size", type=int, help="side of the pictures; the model's own without")
+    parser.add_argument("--guidance", type=float, default=7.0)
+    parser.add_argument("--rounds", type=int, default=10, help="pictures each client asks for; the first does not count")
+    parser.add_argument("--lanes", default="1,2")
+    parser.add_argument("--clients", default="1,2,8")
+    parser.add_argument("--threads", type=int, default=2, help="of all lanes together")
+    parser.add_argument("--json", action="store_true")
+    return parser.parse_args()
+
+
+def main():
+    arguments = parse()
+    rows = [
+        measure(arguments, lanes, clients)
+        for clients in map(int, arguments.clients.split(","))
+        for lanes in map(int, arguments.lanes.split(","))
+    ]
+    if arguments.json:
+        print(json.dumps(rows, indent=1))
+        return
+    print("| clients | lanes | pictures/s | median | slowest | overhead |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for row in rows:
+        overhead = f"{1000 * row['overhead_seconds']:.1f} ms" if row["clients"] == 1 else ""
+        print(
+            f"| {row['clients']} | {row['lanes']} | {row['pictures_per_second']:.3g} "
+            f"| {row['median_seconds']:.3g} s | {row['slowest_seconds']:.3g} s | {overhead} |"
+        )
+
+
+def measure(arguments, lanes, clients):
+    with tempfile.TemporaryDirectory() as data, Server(arguments, lanes, data) as address:
+        with Client(address) as client:
+            ask(client, arguments, seed=0)
+        finished = []
+        start = time.monotonic()
+        threads = [
+            threading.Thread(target=closed_loop, args=(address, arguments, number, finished)) for number in range(clients)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        elapsed = time.monotonic() - start
+    if len(finished) != clients * arguments.rounds:
+        sys.exit(f"{clients * arguments.rounds - len(finished)} requests failed")
+    walls = [wall for wall, _ in finished]
+    return {
+        "clients": clients,
+        "lanes": lanes,
+        "pictures_per_second": len(finished) / elapsed,
+        "median_seconds": statistics.median(walls),
+        "slowest_seconds": max(walls),
+        "overhead_seconds": statistics.median(wall - work for wall, work in finished),
+    }
+
+
+def closed_loop(address, arguments, number, finished):
+    with Client(address) as client:
+        for turn in range(arguments.rounds):
+            finished.append(ask(client, arguments, seed=1 + number * arguments.rounds + turn))
+
+
+def ask(client, arguments, seed):
+    """Seconds a request took, and of these the seconds of work on it."""
+    size = {"width": arguments.size, "height": arguments.size} if arguments.size else {}
+    refiner = Refiner(model=arguments.refiner, start_step_percentage=80)
+    start = time.monotonic()
+    for event in client.generate(
+        "a red fox", model=arguments.model, steps=arguments.steps, seed=seed, refiner=refiner,
+        cfg_scale=arguments.guidance, **size,
+    ):
+        last = event
+    wall = time.monotonic() - start
+    assert isinstance(last, Image)
+    summary = last.summary
+    return wall, (
+        summary.text_encoding_seconds + summary.base_seconds + summary.refiner_seconds + summary.decoding_seconds
+    )
+
+
+class Server:
+    """`refinery serve` on a free port, until the block ends."""
+
+    def __init__(self, arguments, lanes, data):
+        self.command = [
+            arguments.refinery, "serve", "--listen", "127.0.0.1:0", "--data", data, "--lanes", str(lanes),
+            "--threads", str(arguments.threads),
+        ] + (["--models", arguments.models] if arguments.models else [])
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        lines = []
+        for line in self.process.stdout:
+            lines.append(line)
+            if "127.0.0.1:" in line:
+                threading.Thread(target=self.process.stdout.read, daemon=True).start()
+                return line[line.index("127.0.0.1:") :].split()[0].rstrip(".,;")
+        sys.exit("the server ended: " + "".join(lines))
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+if __name__ == "__main__":
+    main()
