@@ -25,6 +25,8 @@ let package = Package(
     products: [
         .executable(name: "refinery", targets: ["refinery"]),
         .library(name: "RefineryClient", targets: ["Client"]),
+        // For the nested package Tests/Fuzzing.
+        .library(name: "FuzzTargets", targets: ["FuzzTargets"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.5.0"),
@@ -137,12 +139,25 @@ let package = Package(
         tests(
             "KillTests",
             [
-                "refinery", "Client", "Wire", "Generation", "PNGEncoding", "TestSupport",
-                "ServerProcesses",
+                "refinery", "Client", "Wire", "Generation", "PNGEncoding", "ServerProcesses",
+                "TestSupport",
             ]),
         tests(
             "ConformanceTests",
             ["refinery", "Client", "Wire", "Generation", "Transport", "ServerProcesses"]),
+        tests(
+            "StressTests",
+            [
+                "refinery", "Client", "Generation", "Transport", "Wire", "ServerProcesses",
+                "TestSupport",
+            ]),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "Generation", "PNGEncoding", "SDXL", "Tensors", "Tokenization", "Weights", "Wire",
+            ],
+            path: "Tests/Fuzzing/Targets", swiftSettings: swift),
+        tests("FuzzingTests", ["FuzzTargets", "TestSupport"]),
         tests("TidyTests", []),
     ]
 )

@@ -32,8 +32,11 @@ public struct ServerConfiguration: Sendable {
     /// A connection with more bytes waiting than this is cut.
     public var outputByteLimit = 32 << 20
 
-    /// A TCP peer that acknowledges nothing for this long, or takes nothing for so long while bytes
-    /// wait for it, is given up by the kernel.
+    /// What all connections together may hold, of requests that are not whole and of replies that are
+    /// not read. Above it the one that holds most is cut.
+    public var connectionsByteLimit = 1 << 30
+
+    /// A peer that takes nothing for this long while bytes wait for it is cut.
     public var unacknowledgedTimeout = Duration.seconds(30)
 
     /// Each running job's watcher hears something at least this often.

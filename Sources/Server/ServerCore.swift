@@ -28,6 +28,8 @@ final class ServerCore {
     private var limit: ConnectionLimit?
     /// So far.
     private var connectionCount: UInt64 = 0
+    /// What the sessions said last that they hold, together.
+    private var heldByteCount = 0
     /// Calls of Generate and Watch that have not ended.
     private var openCallCount = 0
     private var stopping: Stopping?
@@ -117,8 +119,26 @@ final class ServerCore {
 
     func sessionDidEnd(_ session: Session) {
         sessions[ObjectIdentifier(session)] = nil
+        heldByteCount += session.updateHeldByteCount()
         jobs.metrics.connectionClosed()
         stopIfDone()
+    }
+
+    /// Cuts whoever holds most while all sessions together hold too much; to be called when one may hold
+    /// more than before.
+    func limitHeldBytes(after session: Session) {
+        heldByteCount += session.updateHeldByteCount()
+        let limit = configuration.connectionsByteLimit
+        guard heldByteCount > limit else { return }
+        // Peers may have taken some of it since.
+        for session in sessions.values { heldByteCount += session.updateHeldByteCount() }
+        while heldByteCount > limit,
+            let greediest = sessions.values.max(by: { $0.heldByteCount < $1.heldByteCount }),
+            greediest.heldByteCount > 0
+        {
+            greediest.cut("it held the most when all connections held more than \(limit) bytes")
+            heldByteCount += greediest.updateHeldByteCount()
+        }
     }
 
     // MARK: Calls

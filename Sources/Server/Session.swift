@@ -23,6 +23,8 @@ final class Session: ConnectionHandler {
     private var callCount = 0
     /// What it was authenticated with.
     private var token: String?
+    /// Of what arrived and is not whole, and of what the peer has not taken, when last asked.
+    private(set) var heldByteCount = 0
     private let opened = ContinuousClock.now
 
     init(_ connection: Connection, number: UInt64, server: ServerCore) {
@@ -48,6 +50,14 @@ final class Session: ConnectionHandler {
             }
         }
         limitUnfinishedFrame()
+        server.limitHeldBytes(after: self)
+    }
+
+    /// - Returns: what the connection holds more than when last asked; nothing of it, once it ends.
+    func updateHeldByteCount() -> Int {
+        let now = isEnding ? 0 : wire.bufferedByteCount + connection.queuedByteCount
+        defer { heldByteCount = now }
+        return now - heldByteCount
     }
 
     private func limitUnfinishedFrame() {
@@ -206,6 +216,7 @@ final class Session: ConnectionHandler {
             connection.pauseReading()
             limitUnfinishedFrame()
         }
+        if connection.queuedByteCount > 0 { server.limitHeldBytes(after: self) }
     }
 
     func connectionBecameWritable(_ connection: Connection) {
@@ -237,7 +248,7 @@ final class Session: ConnectionHandler {
     }
 
     /// For a peer that breaks the rules: what it was still to get is dropped.
-    private func cut(_ cause: String) {
+    func cut(_ cause: String) {
         guard !isEnding else { return }
         self.cause = cause
         server.jobs.metrics.connectionCut()

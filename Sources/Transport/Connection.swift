@@ -22,8 +22,9 @@ public final class Connection: HandleOwner {
         public var lowWatermark = 256 << 10
         /// After this long without traffic the kernel asks whether a TCP peer still lives.
         public var keepAliveDelay = Duration.seconds(60)
-        /// After this long without an acknowledgement, or with a closed window while bytes wait,
-        /// the kernel gives a TCP peer up.
+        /// A peer that takes nothing for this long while bytes wait for it is given up: over TCP by
+        /// the kernel (without an acknowledgement, or with a closed window), over a Unix socket, where
+        /// the kernel knows no such limit, by us.
         public var unacknowledgedTimeout = Duration.seconds(30)
         /// How long ``Connection/close()`` waits for queued bytes to leave.
         public var closeTimeout = Duration.seconds(5)
@@ -54,6 +55,10 @@ public final class Connection: HandleOwner {
     private var reachedEnd = false
     private var isOverHighWatermark = false
     private var closeTimer: LoopTimer?
+    /// Runs while bytes wait for a peer at a Unix socket.
+    private var stallTimer: LoopTimer?
+    /// Given to libuv to be queued, since the start.
+    private var submittedByteCount = 0
     /// Called once when the handle is closed, for whoever counts connections.
     var onClose: (() -> Void)?
 
@@ -176,10 +181,31 @@ public final class Connection: HandleOwner {
         guard sent < bytes.count else { return }
         let code = WriteRequest.send(bytes[sent...], on: stream) { [self] in didWrite($0) }
         if code < 0 { return fail(code, "write to \(peer)") }
+        submittedByteCount += bytes.count - sent
         if queuedByteCount > options.highWatermark { isOverHighWatermark = true }
+        if !isTCP, stallTimer == nil { watchForStall() }
+    }
+
+    /// Ends the connection unless the peer takes something within the limit, again and again until
+    /// nothing waits.
+    private func watchForStall() {
+        let timer = stallTimer ?? LoopTimer(on: loop)
+        stallTimer = timer
+        let taken = submittedByteCount - queuedByteCount
+        timer.start(after: options.unacknowledgedTimeout) { [self] in
+            if submittedByteCount - queuedByteCount == taken {
+                fail(UV_ETIMEDOUT.rawValue, "write to \(peer)")
+            } else {
+                watchForStall()
+            }
+        }
     }
 
     private func didWrite(_ code: Int32) {
+        if queuedByteCount == 0 {
+            stallTimer?.close()
+            stallTimer = nil
+        }
         if code < 0 { return fail(code, "write to \(peer)") }
         guard state == .open, isOverHighWatermark, queuedByteCount <= options.lowWatermark
         else { return }
@@ -239,6 +265,8 @@ public final class Connection: HandleOwner {
     func handleDidClose() {
         closeTimer?.close()
         closeTimer = nil
+        stallTimer?.close()
+        stallTimer = nil
         onClose?()
         onClose = nil
         let handler = handler

@@ -56,7 +56,7 @@ public struct FrameDecoder {
     }
 
     /// Bytes held, consumed ones included.
-    var bufferedByteCount: Int { buffer.count }
+    public var bufferedByteCount: Int { buffer.count }
     var capacity: Int { buffer.capacity }
 
     /// Takes what arrived; to be followed by ``next()`` until that says nil.

@@ -44,7 +44,9 @@ extension GenerationRequest {
         clipSkip = message.clip_skip == 0 ? nil : Int(message.clip_skip)
         promptWeighting = try nonEmptyText(message.prompt_weighting, "promptWeighting")
         guidanceRescale = message.guidance_rescale == 0 ? nil : message.guidance_rescale
-        for case let embedding? in elements(message.n_embeddings, message.embeddings) {
+        for case let embedding? in try fewElements(
+            message.n_embeddings, message.embeddings, "embeddings")
+        {
             embeddings.append(
                 Embedding(
                     model: try nonEmptyText(
@@ -60,7 +62,7 @@ extension GenerationRequest {
         seedImage = try nonEmptyText(message.seed_image, "seedImage")
         maskImage = try nonEmptyText(message.mask_image, "maskImage")
         strength = member(message.strength_presence_case, message.strength)
-        for case let lora? in elements(message.n_loras, message.loras) {
+        for case let lora? in try fewElements(message.n_loras, message.loras, "lora") {
             loras.append(try LoRA(lora.pointee, path: "lora[\(loras.count)]"))
         }
         priority = member(message.priority_presence_case, message.priority).map(Int.init)

@@ -49,7 +49,8 @@ extension CallRequest {
                         "states", code: "invalidStates",
                         "states holds \(state.rawValue): it may hold 1 (queued) to 5 (cancelled).")
                 }
-                filter.states.append(known)
+                // Said once more it changes nothing; 64 KiB of them would be compared with every job.
+                if !filter.states.contains(known) { filter.states.append(known) }
             }
             return .listJobs(filter)
         }

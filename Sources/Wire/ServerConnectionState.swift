@@ -20,7 +20,8 @@ public import Generation
 ///   meanwhile through no fault of the caller;
 /// - *the peer's fault*: ``Action/refuse(_:_:)`` on that stream, the connection goes on; only what is
 ///   no ttrpc at all is ``Action/close(_:)``;
-/// - *quietly ignored*: unknown frame types and flags, Responses, empty Data on an open stream.
+/// - *quietly ignored*: unknown frame types and flags, Responses, empty Data on an open stream, and a
+///   half-close (empty Data with flag 0x01) on any.
 public struct ServerConnectionState {
     /// What a client may do before it is refused.
     public struct Limits: Sendable {
@@ -98,6 +99,9 @@ public struct ServerConnectionState {
 
     /// What has begun to arrive and is not whole yet, for a limit on how long that may take.
     public var unfinishedFrame: FrameDecoder.Unfinished? { decoder.unfinished }
+
+    /// Of it, the bytes that are held.
+    public var bufferedByteCount: Int { decoder.bufferedByteCount }
 
     public func isOpen(_ stream: StreamID) -> Bool { streams[stream] != nil }
 
@@ -211,6 +215,10 @@ public struct ServerConnectionState {
                 return .refuse(frame.stream, error)
             }
         case .serving where frame.payload.isEmpty:
+            return nil
+        case nil where closes && frame.payload.isEmpty:
+            // A half-close that crossed the answer on its way. An error in return would fill a Go
+            // client's only place for a message of that stream.
             return nil
         case .serving, nil:
             return refuseStrayData(on: frame.stream, at: now)

@@ -78,6 +78,17 @@ extension [UInt8] {
     }
 }
 
+/// The elements of a list that no sensible request fills: the exact limit is the job's to check, this
+/// one keeps 64 KiB of empty elements from being made into so many of ours.
+func fewElements<Element>(
+    _ count: Int, _ start: UnsafeMutablePointer<Element>?, _ field: String
+) throws(GenerationError) -> UnsafeBufferPointer<Element> {
+    guard count <= 64 else {
+        throw .malformed(field: field, "it has \(count) elements, and at most 64 are read")
+    }
+    return elements(count, start)
+}
+
 /// A repeated field's elements; protobuf-c has them as a count and a pointer.
 func elements<Element>(
     _ count: Int, _ start: UnsafeMutablePointer<Element>?

@@ -22,6 +22,9 @@ struct ServeCommand: AsyncParsableCommand {
             Under systemd it says when it is ready, takes sockets that are open already (one named admin is
             the admin port), and keeps the watchdog quiet: see dev/systemd.
 
+            As many connections are taken as the limit on open files leaves room for: ulimit -n, raised to
+            its hard limit or 65536. What one connection may cost is in Proto/PROTOCOL.md.
+
             EXAMPLES
               refinery serve
               refinery serve --models ~/models --threads 8

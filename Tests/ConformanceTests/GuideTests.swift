@@ -16,7 +16,7 @@ struct GuideTests {
 
     @Test func `the guide's example makes a picture`() async throws {
         let folder = try ServerFolder()
-        let server = try await ServerProcess(folder, data: "data")
+        let server = try await ServerProcess(folder, data: "data", flags: ServerProcess.checkpoints)
         defer { server.kill() }
         let file = URL(filePath: folder.path).appending(path: "fox.png")
         try await stream(from: server.address, to: file)

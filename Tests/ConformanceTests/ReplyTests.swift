@@ -46,7 +46,8 @@ private final class BytePeer: Sendable {
         self.loop = loop
         address = try await loop.perform {
             let listener = try Listener(
-                on: loop, at: SocketAddress("127.0.0.1:0"), limit: ConnectionLimit(maximum: 10)
+                on: loop, at: .address(SocketAddress("127.0.0.1:0")),
+                limit: ConnectionLimit(maximum: 10)
             ) { connection in
                 connection.start(Answer(bytes))
             }

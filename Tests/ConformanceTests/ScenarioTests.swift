@@ -9,7 +9,8 @@ import Testing
 struct ScenarioTests {
     @Test func `scenarios go as the table says`() async throws {
         let folder = try ServerFolder()
-        let runner = ScenarioRunner(folder, try await ServerProcess(folder, data: "data"))
+        let runner = ScenarioRunner(
+            folder, try await ServerProcess(folder, data: "data", flags: ServerProcess.checkpoints))
         for scenario in try Table.scenarios() {
             do {
                 try await runner.run(scenario)
@@ -52,7 +53,8 @@ private final class ScenarioRunner {
                 if letter == scenario.killAt, !interference.killed {
                     interference.killed = true
                     server.kill()
-                    server = try await ServerProcess(folder, data: "data")
+                    server = try await ServerProcess(
+                        folder, data: "data", flags: ServerProcess.checkpoints)
                 }
                 if letter == scenario.cancelAt, event.step > 0, !interference.cancelled {
                     interference.cancelled = true

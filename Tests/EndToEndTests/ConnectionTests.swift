@@ -68,9 +68,9 @@ struct ConnectionTests {
     ) async throws {
         try await RunningServer.with { server in
             var client = try server.client()
-            let request = Request(service: service, method: method, payload: payload)
+            let request = RawRequest(service: service, method: method, payload: payload)
             try client.socket.write(request.frame(on: 11))
-            #expect(try client.nextFrame().flatMap(errorStatus) == status)
+            #expect(try client.nextFrame().flatMap(RawRequest.error)?.status == status)
 
             let (stream, ping) = try client.frame(of: .ping([1]))
             try client.socket.write(ping)
@@ -85,13 +85,13 @@ struct ConnectionTests {
             try client.socket.write(frame.encoded())
             let answer = try client.nextFrame()
             #expect(answer?.stream == 3)
-            #expect(answer.flatMap(errorStatus) == .invalidArgument)
+            #expect(answer.flatMap(RawRequest.error)?.status == .invalidArgument)
         }
     }
 
     @Test(
         "a frame over the limit is thrown away as it arrives and refused",
-        arguments: [64 << 10 + 1, 1 << 20, 1 << 20 + 1, 4 << 20, 4 << 20 + 1])
+        arguments: [64 << 10 + 1, 1 << 20, 1 << 20 + 1, 4 << 20, 4 << 20 + 1, 16 << 20 - 1])
     func oversized(byteCount: Int) async throws {
         try await RunningServer.with { server in
             var client = try server.client()
@@ -102,7 +102,7 @@ struct ConnectionTests {
             try client.socket.write(header + [UInt8](repeating: 0xAA, count: byteCount))
             let answer = try client.nextFrame()
             #expect(answer?.stream == 5)
-            #expect(answer.flatMap(errorStatus) == .resourceExhausted)
+            #expect(answer.flatMap(RawRequest.error)?.status == .resourceExhausted)
             let (stream, ping) = try client.frame(of: .ping([1]))
             try client.socket.write(ping)
             #expect(try client.nextFrame()?.stream == stream)
@@ -132,12 +132,12 @@ struct ConnectionTests {
             let (open, frame) = try client.frame(of: .generate(.picture(steps: 1)))
             try client.socket.write(frame)
             server.control.waitUntilHeld()
-            let ping = Request(service: "refinery.v1.Server", method: "Ping", payload: [])
+            let ping = RawRequest(service: "refinery.v1.Server", method: "Ping", payload: [])
             try client.socket.write(ping.frame(on: StreamID(rawValue: id)))
             var answer = try client.nextFrame()
             while answer?.type == .data { answer = try client.nextFrame() }
             #expect(answer?.stream.rawValue == id)
-            #expect(answer.flatMap(errorStatus) == .invalidArgument)
+            #expect(answer.flatMap(RawRequest.error)?.status == .invalidArgument)
 
             server.control.release()
             while let frame = try client.nextFrame(), frame.flags != [.remoteClosed, .noData] {
@@ -279,36 +279,4 @@ struct ConnectionTests {
             #expect(try client.call(.ping([2])) == .pong([2]))
         }
     }
-}
-
-/// A `ttrpc.Request` by hand, so that it may name what does not exist.
-private struct Request {
-    var service: String
-    var method: String
-    var payload: [UInt8]
-
-    func frame(on stream: StreamID) -> [UInt8] {
-        let fields: [(UInt8, [UInt8])] = [
-            (1, Array(service.utf8)), (2, Array(method.utf8)), (3, payload),
-        ]
-        let message = fields.flatMap { number, bytes in
-            [number << 3 | 2] + varint(bytes.count) + bytes
-        }
-        return Frame(stream: stream, type: .request, payload: message).encoded()
-    }
-
-    private func varint(_ number: Int) -> [UInt8] {
-        number < 128 ? [UInt8(number)] : [UInt8(number & 127 | 128)] + varint(number >> 7)
-    }
-}
-
-/// The status of a Response that is an error: the first field of its first field.
-private func errorStatus(_ frame: Frame) -> StatusCode? {
-    var client = ClientConnectionState()
-    guard let stream = try? client.open(.ping([])).stream else { return nil }
-    var moved = frame
-    moved.stream = stream
-    client.receive(moved.encoded())
-    guard case .failed(_, let error) = client.nextAction() else { return nil }
-    return error.status
 }

@@ -32,7 +32,8 @@ struct JobKind {
                 $0.refine(from: 9)
             },
         ]
-        let server = try await ServerProcess(folder, data: "undisturbed")
+        let server = try await ServerProcess(
+            folder, data: "undisturbed", flags: ServerProcess.checkpoints)
         for index in kinds.indices {
             let job = try await kinds[index].submit(as: kinds[index].name, to: server)
             kinds[index].pictures = try await job.images(at: server).map(\.png)

@@ -24,7 +24,8 @@ struct KillTests {
         var jobs: [AcceptedJob] = []
         var moments: [String: Int] = [:]
         for round in 0..<Self.killCount {
-            let server = try await ServerProcess(folder, data: "killed")
+            let server = try await ServerProcess(
+                folder, data: "killed", flags: ServerProcess.checkpoints)
             for kind in kinds where round == 0 || random.next(below: 2) == 0 {
                 jobs.append(try await kind.submit(as: "\(round)-\(kind.name)", to: server))
             }
@@ -33,7 +34,8 @@ struct KillTests {
             for index in jobs.indices { try await jobs[index].lookForPictures(at: server) }
             server.kill()
         }
-        let server = try await ServerProcess(folder, data: "killed")
+        let server = try await ServerProcess(
+            folder, data: "killed", flags: ServerProcess.checkpoints)
         for job in jobs { try await job.checkEnd(at: server) }
         let stats = try await server.client.serverStats()
         #expect(stats.queued == 0 && stats.running == 0 && stats.failed == 0)

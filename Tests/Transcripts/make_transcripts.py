@@ -321,6 +321,43 @@ write(
     request(5, PING, HELLO),
     reply(5, HELLO),
 )
+write(
+    "message_in_data",
+    "The message in Data, as clients with a streaming stub send it: Go opens with flags 0x02, Rust with\n"
+    "# 0x06. The half-close may come after the answer, and is passed over; or with the message.",
+    request(1, PING, flags=2),
+    frame(">", 1, 3, 0, HELLO),
+    reply(1, HELLO),
+    frame(">", 1, 3, 5),
+    request(3, PING, flags=6),
+    frame(">", 3, 3, 1, HELLO),
+    reply(3, HELLO),
+)
+write(
+    "stream_ids",
+    "Ids as Rust clients may send them, out of order; one that no client may open; one whose call is over,\n"
+    "# once for another call and once for Data that nobody waits for.",
+    request(5, PING, HELLO),
+    reply(5, HELLO),
+    request(3, PING, HELLO),
+    reply(3, HELLO),
+    request(2, PING, HELLO),
+    error(
+        2,
+        3,
+        "invalidStreamID",
+        "stream 2 is even: clients open odd streams. Use the next odd number.",
+    ),
+    request(5, PING, HELLO),
+    reply(5, HELLO),
+    frame(">", 5, 3, 0, HELLO),
+    error(
+        5,
+        3,
+        "unexpectedData",
+        "Data came for stream 5, which takes none: it is not open, or has its message.",
+    ),
+)
 for name, count, limit, what, when in (
     (
         "oversize_request",

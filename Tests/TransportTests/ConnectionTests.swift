@@ -183,6 +183,57 @@ struct ConnectionTests {
         #expect(try await server.loop.perform { accepted.connection.value.isWritable })
     }
 
+    @Test("a peer that takes nothing is given up", arguments: ["127.0.0.1:0", "unix"])
+    func stalled(kind: String) async throws {
+        let file = TemporaryPath()
+        var options = Connection.Options.patient
+        options.unacknowledgedTimeout = .milliseconds(300)
+        let server = try await TestServer(
+            at: kind == "unix" ? "unix:\(file.path)" : kind, options: options)
+        defer { server.loop.stop() }
+        let socket = try kind == "unix" ? RawSocket(path: file.path) : RawSocket(port: server.port)
+        let accepted = try await server.firstAccepted()
+        let bytes = megabytes
+        server.loop.submit { accepted.connection.value.write(bytes) }
+        guard case .closed(.failed(let error)) = await accepted.happenings.joined().last else {
+            Issue.record("it was not given up")
+            return
+        }
+        #expect(error.kind == .timedOut)
+        try await server.settle()
+        socket.close()
+    }
+
+    @Test func `a peer at a Unix socket that takes a little now and then is waited for`()
+        async throws
+    {
+        let file = TemporaryPath()
+        var options = Connection.Options.patient
+        options.unacknowledgedTimeout = .seconds(10)
+        let server = try await TestServer(at: "unix:\(file.path)", options: options)
+        defer { server.loop.stop() }
+        let socket = try RawSocket(path: file.path)
+        let accepted = try await server.firstAccepted()
+        let bytes = megabytes
+        server.loop.submit { accepted.connection.value.write(bytes) }
+        // Longer in all than the limit, on a thread of its own: the tests' may be taken by others.
+        nonisolated(unsafe) let reader = socket
+        let received = await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                var received = 0
+                for _ in 0..<12 {
+                    received += (try? reader.read(bytes.count / 20).count) ?? 0
+                    Thread.sleep(forTimeInterval: 1)
+                }
+                received += (try? reader.read(bytes.count - received).count) ?? 0
+                continuation.resume(returning: received)
+            }
+        }
+        #expect(received == bytes.count)
+        server.loop.submit { accepted.connection.value.write([1]) }
+        #expect(try socket.read(1) == [1])
+    }
+
     @Test func `a paused connection reads nothing until it is resumed`() async throws {
         let server = try await TestServer(handler: Recorder.echoing)
         defer { server.loop.stop() }

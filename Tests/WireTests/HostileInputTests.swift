@@ -48,6 +48,27 @@ struct HostileInputTests {
         #expect(error?.status == .resourceExhausted)
     }
 
+    @Test(arguments: [(24 as UInt64, "lora"), (25, "embeddings")])
+    func `64 KiB of empty elements of a list are refused unread`(field: UInt64, name: String) {
+        for (count, refused) in [(64, false), (65, true), (20_000, true)] {
+            let list = repeatElement(Bytes.bytes(field: field, []), count: count).joined()
+            let error = Result { () throws(GenerationError) in
+                try CallRequest(.generate, decoding: Array(list))
+            }
+            guard case .failure(let error) = error else {
+                #expect(!refused, "\(count) were taken")
+                continue
+            }
+            #expect(refused && error.status == .invalidArgument && error.fields == [name])
+        }
+    }
+
+    @Test func `64 KiB of states are as many as there are`() throws {
+        let states = [UInt8](repeating: 1, count: 30_000) + [UInt8](repeating: 4, count: 30_000)
+        let request = try CallRequest(.listJobs, decoding: Bytes.bytes(field: 1, states))
+        #expect(request == .listJobs(JobFilter(states: [.queued, .failed])))
+    }
+
     @Test func `an arena gives zeroed, aligned memory, and no more than its limit`() throws {
         let arena = Arena(byteLimit: 10_000)
         var given = 0

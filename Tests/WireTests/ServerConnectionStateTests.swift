@@ -282,6 +282,20 @@ struct ServerConnectionStateTests {
         #expect(state.isOpen(1))
     }
 
+    @Test func `a half-close that comes after the answer is passed over`() {
+        var state = ServerConnectionState()
+        _ = Self.action(&state, Self.frame(1, .request, Self.ping))
+        #expect(state.send(.pong([]), on: 1) != nil)
+        for flags in [.remoteClosed, [.remoteClosed, .noData]] as [FrameFlags] {
+            #expect(Self.action(&state, Self.frame(1, .data, [], flags)) == nil)
+        }
+        // With bytes, or without the flag, it is Data that nothing waits for.
+        let bytes = Self.action(&state, Self.frame(1, .data, [1], .remoteClosed))
+        #expect(Self.refusal(bytes, on: 1) == .invalidArgument)
+        let empty = Self.action(&state, Self.frame(1, .data))
+        #expect(Self.refusal(empty, on: 1) == .invalidArgument)
+    }
+
     @Test func `Data that nothing waits for is answered ten times a second`() {
         var state = ServerConnectionState()
         _ = Self.action(&state, Self.frame(1, .request, Self.generate, .remoteClosed))

@@ -28,6 +28,8 @@ struct TranscriptTests {
             name: "error_after_data", events: [Samples.events[0], Samples.events[2]],
             failure: Samples.badLatents),
         Case(name: "unknown_method"),
+        Case(name: "message_in_data"),
+        Case(name: "stream_ids"),
         Case(name: "oversize_request"),
         Case(name: "oversize_frame"),
     ]

@@ -49,6 +49,7 @@ struct ServeRun {
         configuration.threadsPerLane = engine.threads
         configuration.tenants = tenants
         configuration.logsPrompts = command.operation.logPrompts
+        ConnectionLimit.raiseDescriptorLimit()
         let server = try RefineryServer(
             configuration: configuration, jobs: jobs, generator: engine.generator, logger: logger)
         admit(tenants, to: jobs)

@@ -1,0 +1,227 @@
+import Client
+import Foundation
+import Generation
+import ServerProcesses
+import TestSupport
+import Testing
+import Transport
+import Wire
+
+/// Many peers at a real server, and what they cost it. Short by default; `dev/stress` runs the numbers that
+/// `Tests/README.md` tells, and holds the server to its limits on time too.
+@Suite(.serialized, .timeLimit(.minutes(30)))
+struct StressTests {
+    /// Whether the machine is ours, so that times mean something.
+    static let isFull = ProcessInfo.processInfo.environment["REFINERY_STRESS"] == "full"
+
+    static let listening = ["--listen", "127.0.0.1:0"]
+
+    init() { ConnectionLimit.raiseDescriptorLimit() }
+
+    @Test func `idle connections cost little memory, and leave the others their answers`()
+        async throws
+    {
+        let count = Self.isFull ? 5000 : 500
+        let server = try await ServerProcess(ServerFolder(), data: "idle", flags: Self.listening)
+        defer { server.kill() }
+        let port = try #require(server.port)
+        // Something to do beside, to the end.
+        let job = try await server.client.submit(Self.longJob)
+        let alone = try await Self.pings(server)
+        let stepAlone = try await Self.stepSeconds(server)
+
+        let before = try ProcessFigures(of: server.processID)
+        let sockets = try (0..<count).map { _ in try RawSocket(port: port) }
+        try await Self.wait { try await server.client.serverStats().connections > count }
+        let after = try ProcessFigures(of: server.processID)
+        let perConnection = (after.residentByteCount - before.residentByteCount) / count
+        #expect(after.descriptorCount - before.descriptorCount == count)
+        #expect(perConnection < 8 << 10, "\(perConnection) bytes each")
+
+        let among = try await Self.pings(server)
+        let stepAmong = try await Self.stepSeconds(server)
+        // Each of them can be used.
+        for socket in [sockets.first, sockets[count / 2], sockets.last] {
+            try socket?.write(Self.ping)
+            #expect(try socket?.read(Self.pong.count) == Self.pong)
+        }
+        for socket in sockets { socket.close() }
+        try await Self.wait { try await server.client.serverStats().connections <= 2 }
+        #expect(try ProcessFigures(of: server.processID).descriptorCount <= before.descriptorCount)
+        _ = try await server.client.cancel(job.id)
+        print(
+            """
+            \(count) idle connections: \(perConnection) bytes each; \
+            \(after.residentByteCount >> 20) MiB in all; \
+            Ping while computing: \(alone) without them, \(among) among them; \
+            a step: \(stepAlone * 1000) ms without them, \(stepAmong * 1000) ms among them
+            """)
+        if Self.isFull {
+            #expect(after.residentByteCount - before.residentByteCount < 100 << 20)
+            #expect(among.percentile(0.99) < 10)
+        }
+    }
+
+    @Test func `connections that come and go leave nothing behind`() async throws {
+        let count = Self.isFull ? 10_000 : 1000
+        let server = try await ServerProcess(ServerFolder(), data: "churn", flags: Self.listening)
+        defer { server.kill() }
+        let port = try #require(server.port)
+        func churn(_ count: Int) async throws {
+            for number in 0..<count {
+                let socket = try RawSocket(port: port)
+                switch number % 4 {
+                case 0:
+                    try socket.write(Self.ping)
+                    #expect(try socket.read(Self.pong.count) == Self.pong)
+                case 1: try socket.write(Self.ping.dropLast(3))
+                case 2: try socket.write(Array("GET / HTTP/1.1\r\n\r\n".utf8))
+                default: break
+                }
+                number % 3 == 0 ? socket.reset() : socket.close()
+            }
+            try await Self.wait { try await server.client.serverStats().connections <= 1 }
+        }
+        // Until everything that is made once has been made.
+        try await churn(count / 2)
+        let before = try ProcessFigures(of: server.processID)
+        try await churn(count)
+        let after = try ProcessFigures(of: server.processID)
+        #expect(after.descriptorCount <= before.descriptorCount)
+        let growth = after.residentByteCount - before.residentByteCount
+        #expect(growth < 2 << 20)
+        print("\(count) connections that came and went: \(growth >> 10) KiB more than before")
+    }
+
+    @Test func `a server without descriptors to spare refuses politely, and recovers`() async throws
+    {
+        let server = try await ServerProcess(
+            ServerFolder(), data: "few", flags: Self.listening, descriptorLimit: 96)
+        defer { server.kill() }
+        let port = try #require(server.port)
+        // Half of the descriptors, of which our own client has one.
+        let room = 96 / 2 - 1
+        var served: [RawSocket] = []
+        for _ in 0..<room {
+            let socket = try RawSocket(port: port)
+            try socket.write(Self.ping)
+            #expect(try socket.read(Self.pong.count) == Self.pong)
+            served.append(socket)
+        }
+        for _ in 0..<200 {
+            // The end at once, or a reset: never a silence.
+            let newcomer = try RawSocket(port: port)
+            #expect((try? newcomer.readToEnd()) ?? [] == [])
+        }
+        // It waits for better days and does not spin.
+        let newcomers = try (0..<100).map { _ in try RawSocket(port: port) }
+        let before = try ProcessFigures(of: server.processID)
+        try await Task.sleep(for: .seconds(1))
+        let after = try ProcessFigures(of: server.processID)
+        #expect(after.computingSeconds - before.computingSeconds < 0.05)
+        #expect(after.descriptorCount < 96)
+        for newcomer in newcomers { newcomer.close() }
+        for socket in served {
+            try socket.write(Self.ping)
+            #expect(try socket.read(Self.pong.count) == Self.pong)
+            socket.close()
+        }
+        try await Self.wait { try await server.client.serverStats().connections <= 1 }
+        let socket = try RawSocket(port: port)
+        try socket.write(Self.ping)
+        #expect(try socket.read(Self.pong.count) == Self.pong)
+        // Nor did the jobs suffer.
+        var request = Self.longJob
+        request.steps = 2
+        let job = try await server.client.submit(request)
+        #expect(try await !server.client.image(0, of: Self.ended(job.id, server)).isEmpty)
+    }
+
+    /// Megabytes for each of them take a debug build minutes; `HostilePeerTests` has the short form.
+    @Test(.enabled(if: isFull))
+    func `watchers that stop reading cost a bounded amount of memory`() async throws {
+        let count = 50
+        let server = try await ServerProcess(ServerFolder(), data: "slow", flags: Self.listening)
+        defer { server.kill() }
+        let port = try #require(server.port)
+        // Pictures of some three megabytes: more than the kernel's buffers and our watermark together.
+        var request = Self.longJob
+        (request.steps, request.width, request.height) = (1, 1024, 1024)
+        request.numberResults = 4
+        let job = try await server.client.submit(request)
+        let picture = try await server.client.image(0, of: Self.ended(job.id, server)).count
+
+        let before = try ProcessFigures(of: server.processID)
+        let stalled = try (0..<count).map { _ in
+            let socket = try RawSocket(port: port, receiveBufferByteCount: 4096)
+            try socket.write(Self.watch(job.id))
+            _ = try socket.readSome(atMost: 1)
+            return socket
+        }
+        try await Self.wait { try await server.client.serverStats().connections > count }
+        _ = try await Self.pings(server)
+        let after = try ProcessFigures(of: server.processID)
+        let each = (after.residentByteCount - before.residentByteCount) / count
+        // The watermark, and the one picture that went over it, while it is packed too.
+        #expect(each < 1 << 20 + 2 * picture)
+        #expect(try await server.client.serverStats().connections > count)
+        print("\(count) stalled watchers of pictures of \(picture) bytes: \(each >> 10) KiB each")
+        for socket in stalled { socket.reset() }
+        try await Self.wait { try await server.client.serverStats().connections <= 1 }
+    }
+
+    // MARK: Helpers
+
+    /// Of small steps, and longer than any test.
+    static let longJob: GenerationRequest = {
+        var request = GenerationRequest()
+        request.positivePrompt = "a lighthouse"
+        request.steps = 100
+        request.numberResults = 20
+        request.seed = 1
+        return request
+    }()
+
+    /// A Ping of nothing on stream 1, and its reply.
+    static let ping =
+        [0, 0, 0, 26, 0, 0, 0, 1, 1, 0] + [0x0A, 18] + Array("refinery.v1.Server".utf8)
+        + [0x12, 4] + Array("Ping".utf8)
+    static let pong: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 1, 2, 0]
+
+    static func watch(_ jobID: String) -> [UInt8] {
+        let message = [0x0A, UInt8(jobID.utf8.count)] + Array(jobID.utf8)
+        let request =
+            [0x0A, 27] + Array("refinery.v1.ImageGeneration".utf8) + [0x12, 5]
+            + Array("Watch".utf8) + [0x1A, UInt8(message.count)] + message
+        return [0, 0, 0, UInt8(request.count), 0, 0, 0, 1, 1, 1] + request
+    }
+
+    static func pings(_ server: ServerProcess) async throws -> Latencies {
+        var latencies: [Duration] = []
+        for _ in 0..<(isFull ? 1000 : 50) {
+            let begun = ContinuousClock.now
+            _ = try await server.client.ping()
+            latencies.append(ContinuousClock.now - begun)
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        return Latencies(latencies)
+    }
+
+    /// The mean of the base's steps during some time.
+    static func stepSeconds(_ server: ServerProcess) async throws -> Double {
+        let before = try await server.client.serverStats()
+        try await Task.sleep(for: .seconds(isFull ? 10 : 1))
+        let after = try await server.client.serverStats()
+        return (after.baseSeconds - before.baseSeconds)
+            / Double(max(1, after.baseSteps - before.baseSteps))
+    }
+
+    static func ended(_ jobID: String, _ server: ServerProcess) async throws -> String {
+        try await wait { try await server.client.job(jobID).state.isEnded }
+        return jobID
+    }
+
+    static func wait(until condition: () async throws -> Bool) async throws {
+        while try await !condition() { try await Task.sleep(for: .milliseconds(20)) }
+    }
+}
