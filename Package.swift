@@ -101,6 +101,10 @@ let package = Package(
         // Stands in for malloc in the test executable.
         .target(
             name: "CAllocationCounter", path: "Tests/CAllocationCounter", cSettings: optimised),
+        // Lies below SQLite in the test executable.
+        .target(
+            name: "CFaultyFiles", dependencies: ["CSQLite"], path: "Tests/CFaultyFiles",
+            cSettings: optimised),
         tests(
             "AllocationTests",
             ["SDXL", "Generation", "Diffusion", "Tensors", "Weights", "CAllocationCounter"]),
@@ -120,7 +124,9 @@ let package = Package(
         tests("WireTests", ["Wire", "CProtobufC", "CRefineryProto", "Generation", "TestSupport"]),
         tests("TransportTests", ["Transport", "Locking", "TestSupport"]),
         tests("ClientTests", ["Client", "Transport", "Wire", "Generation", "Locking"]),
-        tests("JobsTests", ["Jobs", "Generation", "Metrics", "PNGEncoding", "TestSupport"]),
+        tests(
+            "JobsTests",
+            ["Jobs", "Generation", "Metrics", "PNGEncoding", "TestSupport", "CFaultyFiles"]),
         tests(
             "EndToEndTests",
             [

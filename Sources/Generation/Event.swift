@@ -183,4 +183,7 @@ public enum Phase: Int32, Sendable, CaseIterable {
     case base = 3
     case refiner = 4
     case decoding = 5
+
+    /// Whether its units are steps of the schedule.
+    public var isStep: Bool { self == .base || self == .refiner }
 }

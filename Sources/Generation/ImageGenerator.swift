@@ -11,6 +11,9 @@ public protocol ImageGenerator: Sendable {
     /// no tensor, so it may be called on the event loop.
     func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan
 
+    /// What the job asks of the machine. As quick as ``plan(_:)``.
+    func needs(_ job: GenerationJob, plan: GenerationPlan) -> JobNeeds
+
     /// The work itself, to be advanced by one compute lane at a time.
     ///
     /// - Parameter checkpoint: of an earlier run of the same job and plan, to go on from; nil begins at
@@ -23,6 +26,10 @@ public protocol ImageGenerator: Sendable {
 
 extension ImageGenerator {
     public var defaultModel: String { "" }
+
+    public func needs(_ job: GenerationJob, plan: GenerationPlan) -> JobNeeds {
+        JobNeeds(job, plan)
+    }
 
     /// The work from its beginning.
     public func makeRun(

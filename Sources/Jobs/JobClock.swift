@@ -6,13 +6,17 @@ public struct JobClock: Sendable {
     public var now: @Sendable () -> Duration
     /// Since 1970, for display only.
     public var wallMilliseconds: @Sendable () -> Int64
+    /// Takes what is to be called when ``now`` goes faster than real time, as only a test's does.
+    public var whenItJumps: @Sendable (@escaping @Sendable () -> Void) -> Void
 
     public init(
         now: @escaping @Sendable () -> Duration,
-        wallMilliseconds: @escaping @Sendable () -> Int64
+        wallMilliseconds: @escaping @Sendable () -> Int64,
+        whenItJumps: @escaping @Sendable (@escaping @Sendable () -> Void) -> Void = { _ in }
     ) {
         self.now = now
         self.wallMilliseconds = wallMilliseconds
+        self.whenItJumps = whenItJumps
     }
 
     public static let system = JobClock(

@@ -8,29 +8,27 @@ internal import Metrics
 struct JobProgress {
     private let job: GenerationJob
     private let plan: GenerationPlan
-    private let costs: WorkCosts
-    private var left: WorkEstimate
+    /// The work that is left.
+    private(set) var left: WorkEstimate
     private(set) var summary = Event.Summary()
     private var imageIndex = 0
     /// Finished steps of the current image.
     private var step = 0
-    /// Until the job is done, as last told: it never grows.
-    private(set) var etaSeconds: Double?
 
-    /// - Parameter resumption: what an earlier start of the server has done of it.
+    /// - Parameters:
+    ///   - left: the work.
+    ///   - resumption: what an earlier start of the server has done of it.
     init(
-        _ job: GenerationJob, _ plan: GenerationPlan, costs: WorkCosts,
+        _ job: GenerationJob, _ plan: GenerationPlan, left: WorkEstimate,
         from resumption: JobResumption? = nil
     ) {
         self.job = job
         self.plan = plan
-        self.costs = costs
-        left = WorkEstimate(job, plan)
+        self.left = left
         guard let resumption else { return }
         summary = resumption.summary
         imageIndex = resumption.checkpoint.imageIndex
         step = resumption.checkpoint.step
-        left.finish(images: imageIndex, steps: step, of: plan)
     }
 
     /// Every image is made.
@@ -40,7 +38,7 @@ struct JobProgress {
     func work(_ phase: Phase) -> Work { left.work(phase) }
 
     /// The phase's next unit is about to run; nil where that is not told.
-    mutating func begin(_ phase: Phase, elapsed: Double) -> Event.Content? {
+    func begin(_ phase: Phase, elapsed: Double) -> Event.Content? {
         switch phase {
         case .textEncoding, .imageEncoding, .decoding:
             progress(phase, phaseStep: 0, phaseSteps: 1, seconds: 0, elapsed: elapsed)
@@ -133,18 +131,16 @@ struct JobProgress {
             imageIndex: index, imageCount: plan.seeds.count, summary: isComplete ? summary : nil)
     }
 
-    private mutating func progress(
+    /// Without the time until it is done, which depends on other jobs too.
+    private func progress(
         _ phase: Phase, phaseStep: Int, phaseSteps: Int, timestep: Double = 0, sigma: Double = 0,
         seconds: Double, elapsed: Double
     ) -> Event.Content {
-        if let estimate = left.seconds(costs: costs) {
-            etaSeconds = min(estimate, etaSeconds ?? estimate)
-        }
-        return .progress(
+        .progress(
             Event.Progress(
                 phase: phase, step: step, steps: plan.baseSteps + plan.refinerSteps,
                 phaseStep: phaseStep, phaseSteps: phaseSteps, timestep: timestep, sigma: sigma,
-                stepSeconds: seconds, elapsedSeconds: elapsed, etaSeconds: etaSeconds,
+                stepSeconds: seconds, elapsedSeconds: elapsed, etaSeconds: nil,
                 imageIndex: imageIndex, imageCount: plan.seeds.count))
     }
 }

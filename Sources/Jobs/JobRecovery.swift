@@ -63,9 +63,12 @@ struct JobRecovery {
                 stored.request, models: generator.models, limits: configuration.limits,
                 pictures: { pictures.picture(named: $0, of: tenant) })
             let plan = try generator.plan(job)
+            let needs = generator.needs(job, plan: plan)
+            try table.budget.check(needs, plan)
             let isSame = plan.fingerprint == stored.plan.fingerprint
             let scheduled = ScheduledJob(
-                job, of: tenant, plan: isSame ? stored.plan : plan, digest: stored.digest,
+                job, of: tenant, plan: isSame ? stored.plan : plan, needs: needs,
+                digest: stored.digest,
                 client: 0, createdMilliseconds: stored.createdMilliseconds,
                 attempt: stored.attempt, deadline: stored.remaining.map { clock.now() + $0 },
                 queuedAt: clock.now() - age(of: stored))

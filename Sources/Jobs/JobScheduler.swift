@@ -5,9 +5,9 @@ public import Metrics
 /// Takes requests, keeps them in a store, queues them, and has its lanes make the pictures.
 ///
 /// A lane is a thread that advances a job by one unit of work (the text encoding, a step, a decoding) at
-/// a time; before each it looks whether the job is cancelled or late. The store has a thread of its own,
-/// the journal's. Any thread may call, the event loop too: nothing here computes or waits, but making
-/// the scheduler and ``stop(drain:)``.
+/// a time; after each it may turn to another job, by the rules of ``Turns``, and what is started keeps its
+/// state. The store has a thread of its own, the journal's, and so have deadlines. Any thread may call,
+/// the event loop too: nothing here computes or waits, but making the scheduler and ``stop(drain:)``.
 ///
 /// A job is accepted when the store has it, and an end or a picture is told when the store has that: what
 /// a watcher has been told outlives the process, if the store does. Jobs that an earlier process left
@@ -21,6 +21,16 @@ public final class JobScheduler: Sendable {
         public var laneCount: Int
         /// Jobs that may wait; one more is refused with RESOURCE_EXHAUSTED.
         public var queueLimit: Int
+        /// Jobs that may be started beside as many as there are lanes: set aside while others pass them.
+        public var setAsideMaximum = 3
+        /// Of the jobs together, beyond mapped files; one that needs more is refused with
+        /// RESOURCE_EXHAUSTED. Nil is no limit.
+        public var memoryByteMaximum: Int?
+        /// Looks how much memory the machine has left: while there is little, no job is started beside
+        /// another. Called by lanes.
+        public var machineMemory: @Sendable () -> MemoryReading? = { nil }
+        /// Is told sentences for the log, by any thread; it must be quick.
+        public var notice: @Sendable (String) -> Void = { _ in }
         public var limits: GenerationLimits
         public var retention = Retention()
         /// Work of at most this long, or one step, is done again after the end of the process.
@@ -39,7 +49,12 @@ public final class JobScheduler: Sendable {
             self.limits = limits
             self.laneStackByteCount = laneStackByteCount
         }
+
+        var startedMaximum: Int { laneCount + setAsideMaximum }
     }
+
+    /// Between two looks at the machine's memory.
+    private static let memoryInterval = Duration.seconds(1)
 
     public let configuration: Configuration
     public let metrics: ServerMetrics
@@ -54,6 +69,9 @@ public final class JobScheduler: Sendable {
     let journal: JobJournal
     let table: Protected<JobTable>
     private let onEnd: @Sendable (JobEnding) -> Void
+    private let timer: DeadlineTimer
+    /// When the machine's memory was last looked at.
+    private let memoryRead: Protected<Duration?> = Protected(nil)
     /// Nil once they have been joined.
     private let lanes: Protected<[LaneThread]?>
 
@@ -84,7 +102,10 @@ public final class JobScheduler: Sendable {
         notices = try recovery.recover(store, into: &table)
         self.table = Protected(table)
         journal = JobJournal(store)
+        timer = DeadlineTimer(clock: clock)
         lanes = Protected([])
+        timer.start { self.change { $0.expire() } }
+        change { _ in }
         lanes.withLock { lanes in
             lanes = (0..<configuration.laneCount).map { index in
                 LaneThread(
@@ -120,8 +141,9 @@ public final class JobScheduler: Sendable {
     ///   - observer: see ``JobScheduler``; never called when this throws. A job that cannot be stored
     ///     ends with RESOURCE_EXHAUSTED or UNAVAILABLE before anything else is told.
     /// - Throws: what ``GenerationJob/init(_:models:limits:)`` and the generator's plan throw;
-    ///   ALREADY_EXISTS for the id of another request's job; RESOURCE_EXHAUSTED when the queue is full;
-    ///   DEADLINE_EXCEEDED when there is no time at all; UNAVAILABLE when stopping.
+    ///   ALREADY_EXISTS for the id of another request's job; RESOURCE_EXHAUSTED when the queue is full, or
+    ///   when the job needs more memory than there may be; DEADLINE_EXCEEDED when there is no time at all;
+    ///   UNAVAILABLE when stopping.
     @discardableResult
     public func submit(
         _ request: GenerationRequest, of tenant: String = "", client: UInt64 = 0,
@@ -142,11 +164,13 @@ public final class JobScheduler: Sendable {
                 request, models: generator.models, limits: limits,
                 pictures: { pictures.picture(named: $0, of: tenant) })
             let plan = try generator.plan(job)
+            let needs = generator.needs(job, plan: plan)
+            try budget.check(needs, plan)
             let deadlines = [deadline, job.deadline].compactMap(\.self)
             let files = try pictures.files(of: job, tenant: tenant)
             return try admit(isOwner: isOwner, observer, pictures: files) {
                 ScheduledJob(
-                    job, of: tenant, plan: plan, digest: digest, client: client,
+                    job, of: tenant, plan: plan, needs: needs, digest: digest, client: client,
                     createdMilliseconds: clock.wallMilliseconds(), attempt: $0,
                     deadline: deadlines.min().map { clock.now() + $0 }, queuedAt: clock.now())
             }
@@ -201,6 +225,7 @@ public final class JobScheduler: Sendable {
         }
         if !mine.isEmpty {
             for lane in mine { lane.join() }
+            timer.stop()
             endJournal()
         }
         lanes.wait { $0 == nil ? () : nil }
@@ -245,6 +270,7 @@ public final class JobScheduler: Sendable {
             case end
         }
         while true {
+            readMemory()
             let order: Order = table.wait { table in
                 if let job = table.nextSlice() { return .run(job) }
                 if table.lanesMayEnd { return .end }
@@ -260,6 +286,26 @@ public final class JobScheduler: Sendable {
         }
     }
 
+    private func readMemory() {
+        let now = clock.now()
+        let isDue = memoryRead.withLock { last in
+            guard last.map({ now - $0 >= Self.memoryInterval }) ?? true else { return false }
+            last = now
+            return true
+        }
+        guard isDue, table.withLock({ $0.wantsReading }) else { return }
+        let reading = configuration.machineMemory()
+        table.withLock { $0.budget.reading = reading }
+    }
+
+    /// How the jobs and the machine stand for memory.
+    public var memory: MemoryStatistics { table.withLock { $0.memoryStatistics } }
+
+    private var budget: MemoryBudget {
+        MemoryBudget(
+            byteMaximum: configuration.memoryByteMaximum, laneCount: configuration.laneCount)
+    }
+
     /// Changes the table, lets the lanes look, gives the journal what is to be written, and tells the
     /// observers what came of it.
     func change<Failure: Error>(
@@ -267,8 +313,10 @@ public final class JobScheduler: Sendable {
     ) throws(Failure) {
         var ready: [JobWatcher] = []
         var endings: [JobEnding] = []
+        var notices: [String] = []
         defer {
             table.notify()
+            for notice in notices { configuration.notice(notice) }
             for ending in endings { onEnd(ending) }
             for watcher in ready { deliver(to: watcher) }
         }
@@ -283,6 +331,8 @@ public final class JobScheduler: Sendable {
                 ready = table.takeReady()
                 endings = table.endings
                 table.endings = []
+                notices = table.takeNotices()
+                timer.set(table.nextDeadline)
             }
             try body(&table)
         }

@@ -21,24 +21,35 @@ extension JobTable {
         if job.state != .ending { write(.cancelRequested(id: job.id, outcome)) }
     }
 
-    /// Ends a queued job at once, has a running one end before its next unit; no-op for one that ends.
+    /// Ends a job that no lane has at once, has one that a lane has end before its next unit; no-op for one
+    /// that ends.
     mutating func interrupt(_ job: ScheduledJob, _ reason: GenerationError) {
         switch job.state {
         case .queued: end(job, .failure(reason))
+        case .running where !job.isOnLane:
+            // No lane's any more.
+            job.activity = nil
+            end(job, .failure(reason))
         case .storing, .running: job.interruption = job.interruption ?? reason
         case .ending: break
         }
     }
 
-    /// Ends the queued jobs whose deadline has passed: nothing of them is ever run.
+    /// Jobs that no lane has, and so nobody looks at.
+    private var unwatched: [ScheduledJob] { queue + started.filter { !$0.isOnLane } }
+
+    /// Ends those of them whose deadline has passed: nothing more of them is run.
     mutating func expire() {
         let now = clock.now()
         // From the back, so that none is told a new place first.
-        for job in queue.reversed() where job.deadline.map({ $0 <= now }) ?? false {
-            end(job, .failure(.deadlineExceeded))
+        for job in unwatched.reversed() where job.deadline.map({ $0 <= now }) ?? false {
+            interrupt(job, .deadlineExceeded)
         }
         prune()
     }
+
+    /// When to look next.
+    var nextDeadline: Duration? { unwatched.compactMap(\.deadline).min() }
 
     /// Told and counted once the store knows of it. A job that only the server's stop ends stays in a
     /// store that lasts, to be gone on with.

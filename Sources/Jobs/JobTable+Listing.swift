@@ -8,7 +8,10 @@ extension JobTable {
             id: job.id.name, state: job.countsAs == .queued ? .queued : .running, plan: job.plan,
             createdMilliseconds: job.createdMilliseconds, sequence: job.feed.sequence)
         description.place = job.state == .queued ? job.place : nil
-        description.etaSeconds = job.remainingSeconds
+        description.etaSeconds =
+            job.state == .queued
+            ? job.doneAt.map { max(($0 - clock.now()).inSeconds, job.remainingSeconds ?? 0) }
+            : untilDone(job)
         if let progress = job.feed.progress {
             description.phase = progress.phase
             description.imageIndex = progress.imageIndex

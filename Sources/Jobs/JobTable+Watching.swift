@@ -41,19 +41,44 @@ extension JobTable {
 
     /// Tells every queued job its place if that has changed.
     mutating func tellPlaces() {
+        let now = clock.now()
+        let started = started
+        estimateAnew(queue)
+        let order = turns.order(of: queue, started: started, now: now)
         // Nil from the first job on whose cost is unknown.
-        var seconds = sum(running.map(\.remainingSeconds))
-        for (place, job) in turns.order(of: queue, now: clock.now()).enumerated() {
-            let own = job.remainingSeconds
-            if job.place != place {
-                job.place = place
-                let laneCount = Double(configuration.laneCount)
-                let eta = seconds.flatMap { ahead in own.map { ahead / laneCount + $0 } }
-                post(.queued(Event.Queued(place: place, etaSeconds: eta)), to: job)
+        var before: Double? = 0
+        for (place, job) in order.enumerated() {
+            let ahead = started.filter { !turns.overtakes(job, $0, now: now) }
+            let seconds = sum([before] + ahead.map(\.remainingSeconds))
+            job.doneAt = sum([seconds.map { $0 / laneCount }, job.remainingSeconds]).map {
+                now + .seconds($0)
             }
-            seconds = sum([seconds, own])
+            before = sum([before, job.remainingSeconds])
+            guard job.place != place else { continue }
+            job.place = place
+            let eta = job.doneAt.map { ($0 - now).inSeconds }
+            post(.queued(Event.Queued(place: place, etaSeconds: eta)), to: job)
         }
     }
+
+    /// With the time until the job is done: its own work, and a lane's share of that of jobs which go before
+    /// it, where more are started than there are lanes.
+    mutating func untilDone(_ content: Event.Content, of job: ScheduledJob) -> Event.Content {
+        guard case .progress(var progress) = content else { return content }
+        progress.etaSeconds = untilDone(job)
+        return .progress(progress)
+    }
+
+    func untilDone(_ job: ScheduledJob) -> Double? {
+        let started = started
+        guard started.count > configuration.laneCount else { return job.remainingSeconds }
+        let ahead = started.filter { $0 !== job && turns.goes($0, before: job) }
+        return sum([
+            sum(ahead.map(\.remainingSeconds)).map { $0 / laneCount }, job.remainingSeconds,
+        ])
+    }
+
+    private var laneCount: Double { Double(configuration.laneCount) }
 
     private func sum(_ parts: [Double?]) -> Double? {
         parts.reduce(0) { sum, part in sum.flatMap { sum in part.map { sum + $0 } } }

@@ -37,9 +37,15 @@ struct JobTable {
     var queue: [ScheduledJob] = []
     var running: [ScheduledJob] = []
     var storingCount = 0
+    /// So far.
+    private var queuedCount = 0
     var ready: [JobWatcher] = []
     var writes: [Write] = []
     var turns = Turns()
+    var budget: MemoryBudget
+    var memory = MemoryStatistics()
+    /// Sentences for the log.
+    var notices: [String] = []
     /// Of all of a tenant's jobs.
     var watchers: [JobWatcher] = []
     /// What each tenant may have; one that is not here has only the server's own limits.
@@ -59,6 +65,8 @@ struct JobTable {
         self.isDurable = isDurable
         self.metrics = metrics
         self.clock = clock
+        budget = MemoryBudget(
+            byteMaximum: configuration.memoryByteMaximum, laneCount: configuration.laneCount)
     }
 
     // MARK: Coming in
@@ -112,29 +120,61 @@ struct JobTable {
     mutating func enqueue(_ job: ScheduledJob) {
         live[job.id] = job
         job.state = .queued
+        job.number = queuedCount
+        queuedCount += 1
+        job.expert = job.plan.expert(ofStep: job.resumption?.checkpoint.step ?? 0)
+        job.estimate(job.whole, metrics.costs)
         queue.append(job)
         turns.arrive(job)
-        job.remainingSeconds = WorkEstimate(job.job, job.plan).seconds(costs: metrics.costs)
         tellPlaces()
     }
 
     // MARK: Running
 
+    /// Those that are started and not ending.
+    var started: [ScheduledJob] { running.filter { $0.state == .running } }
+
     /// The next job for a lane to advance by one unit; nil when there is none.
     mutating func nextSlice() -> ScheduledJob? {
         expire()
-        if let job = running.first(where: { !$0.isOnLane && $0.state == .running }) {
-            job.isOnLane = true
-            return job
+        let waiting = started.filter { !$0.isOnLane }
+        // What could only be guessed may have been measured since.
+        estimateAnew((queue + waiting).filter { $0.remainingSeconds == nil })
+        turns.switchSeconds = metrics.costs.seconds(.expertSwitch) ?? 0
+        let first = turns.first(of: waiting)
+        if let job = turns.takeDue(of: waiting, before: first) {
+            return take(job, isPassing: false)
         }
-        guard running.count(where: { $0.state == .running }) < configuration.laneCount,
-            let index = nextInTurn()
+        if let job = start(before: first) { return take(job, isPassing: first != nil) }
+        guard let first else { return nil }
+        if waiting.count == 1 { turns.settle() }
+        return take(first, isPassing: waiting.count > 1)
+    }
+
+    private func take(_ job: ScheduledJob, isPassing: Bool) -> ScheduledJob {
+        job.isOnLane = true
+        job.isPassing = isPassing
+        job.unitBegan = clock.now()
+        return job
+    }
+
+    /// Starts the job of the queue whose turn it is, if there is one and it may.
+    ///
+    /// - Parameter first: who would go on instead.
+    private mutating func start(before first: ScheduledJob?) -> ScheduledJob? {
+        let (started, now) = (started, clock.now())
+        guard started.count < configuration.startedMaximum,
+            nextInTurn(before: first, now: now) != nil
+        else { return nil }
+        // By the same measurements for all, so that jobs alike go as they came.
+        estimateAnew(queue)
+        guard let index = nextInTurn(before: first, now: now),
+            mayStart(queue[index], beside: started)
         else { return nil }
         let job = queue.remove(at: index)
         turns.begin(job)
         job.state = .running
         job.countsAs = .running
-        job.isOnLane = true
         job.startedAt = clock.now()
         running.append(job)
         metrics.jobStarted()
@@ -143,14 +183,25 @@ struct JobTable {
         return job
     }
 
-    mutating func endSlice(_ job: ScheduledJob) { job.isOnLane = false }
+    func estimateAnew(_ jobs: [ScheduledJob]) {
+        for job in jobs { job.estimate(job.left, metrics.costs) }
+    }
 
-    mutating func report(
-        _ contents: [Event.Content], remainingSeconds: Double?, of job: ScheduledJob
-    ) {
-        job.remainingSeconds = remainingSeconds
+    /// A lane has done one unit of it.
+    mutating func endSlice(_ job: ScheduledJob) {
+        let now = clock.now()
+        job.isOnLane = false
+        job.unitSeconds = (now - job.unitBegan).inSeconds
+        job.waitsSince = now
+        turns.worked(job)
+        // It may have been asked to end meanwhile.
+        if let reason = job.interruption { interrupt(job, reason) }
+    }
+
+    mutating func report(_ contents: [Event.Content], left: WorkEstimate, of job: ScheduledJob) {
+        job.estimate(left, metrics.costs)
         for content in contents {
-            post(content, to: job)
+            post(untilDone(content, of: job), to: job)
             guard case .handedOff(let handedOff) = content else { continue }
             write(
                 .handedOff(
@@ -225,7 +276,9 @@ struct JobTable {
     }
 
     /// There is something to take.
-    var hasNews: Bool { !writes.isEmpty || !ready.isEmpty || !endings.isEmpty }
+    var hasNews: Bool {
+        !writes.isEmpty || !ready.isEmpty || !endings.isEmpty || !notices.isEmpty
+    }
 
     mutating func takeWrites() -> [Write] {
         defer { writes = [] }

@@ -18,7 +18,9 @@ struct JobWorker {
         try checkGoesOn(job)
         do throws(GenerationError) {
             if job.activity == nil { job.activity = try begin(job) }
+            job.lastExpert = job.activity?.run.nextPhase.flatMap(job.plan.expert)
             try runUnit(of: job)
+            job.expert = job.activity?.run.nextPhase.flatMap(job.plan.expert)
         } catch {
             guard error.code == GenerationError.damagedCheckpoint("").code else { throw error }
             try beginImageAnew(job, error)
@@ -32,7 +34,7 @@ struct JobWorker {
         let earlier = Duration.seconds(resumption?.summary.totalSeconds ?? 0)
         return JobActivity(
             run: run,
-            progress: JobProgress(job.job, job.plan, costs: metrics.costs, from: resumption),
+            progress: JobProgress(job.job, job.plan, left: job.whole, from: resumption),
             began: clock.now() - earlier, checkpointed: clock.now())
     }
 
@@ -59,12 +61,8 @@ struct JobWorker {
         job.activity = nil
         defer { job.activity = activity }
         func tell(_ contents: [Event.Content]) {
-            let remaining = activity.progress.etaSeconds
-            change { table in
-                // Other jobs' deadlines pass while this one computes.
-                table.expire()
-                table.report(contents, remainingSeconds: remaining, of: job)
-            }
+            let left = activity.progress.left
+            change { $0.report(contents, left: left, of: job) }
         }
         var elapsed: Double { (clock.now() - activity.began).inSeconds }
 
@@ -79,7 +77,7 @@ struct JobWorker {
         let start = clock.now()
         let update = try activity.run.advance()
         let seconds = (clock.now() - start).inSeconds
-        metrics.workDone(activity.progress.work(phase), seconds: seconds)
+        record(activity.progress.work(phase), phase, seconds: seconds, of: job)
         switch update {
         case .textEncoded:
             tell(activity.progress.textEncoded(seconds: seconds, elapsed: elapsed))
@@ -94,6 +92,19 @@ struct JobWorker {
             let made = activity.progress.image(image, png: png, elapsed: elapsed)
             change { $0.finish(made, summary: activity.progress.summary, of: job) }
         }
+    }
+
+    /// What a step takes longer than others like it, right after one of another expert, is what the switch
+    /// costs: nothing while both experts' weights stay in memory.
+    private func record(_ work: Work, _ phase: Phase, seconds: Double, of job: ScheduledJob) {
+        if phase.isStep {
+            var before: String?
+            change { before = $0.turns.expert }
+            if let before, before != work.model, let usual = metrics.costs.seconds(work) {
+                metrics.costs.record(.expertSwitch, seconds: max(0, seconds - usual))
+            }
+        }
+        metrics.workDone(work, seconds: seconds)
     }
 
     /// Gives the store a checkpoint if it is time for one; a lane does not wait for it.

@@ -24,6 +24,8 @@ final class ScheduledJob: @unchecked Sendable {
     let queuedAt: Duration
     /// Likewise: when a lane of this process took it up; nil until then.
     var startedAt: Duration?
+    /// Of the machine.
+    let needs: JobNeeds
     var plan: GenerationPlan
 
     var state = State.storing
@@ -31,14 +33,34 @@ final class ScheduledJob: @unchecked Sendable {
     var countsAs = ServerMetrics.Place.queued
     /// A lane advances it at the moment.
     var isOnLane = false
+    /// In the order in which jobs came to the queue.
+    var number = 0
+    /// The work that is left.
+    private(set) var left: WorkEstimate
+    /// The same in seconds, as last estimated, or guessed: to be compared with others'.
+    private(set) var work = 0.0
+    /// Whose step its next unit is; nil where it is none.
+    var expert: String?
+    /// The same of its last unit.
+    var lastExpert: String?
+    /// When its unit under way began.
+    var unitBegan = Duration.zero
+    /// Others were set aside for that unit.
+    var isPassing = false
+    /// What its last unit took.
+    var unitSeconds = 0.0
+    /// Since the end of that.
+    var waitsSince = Duration.zero
     /// Why it is to end before its next unit of work.
     var interruption: GenerationError?
     /// To where the image under way is to be cut short, and completes the job.
     var cut: SkipTarget?
     /// Calls whose loss cancels it when they are all lost; nil for a job that goes on whoever watches.
     var ownerCount: Int?
-    /// Of its work, as last estimated.
-    var remainingSeconds: Double?
+    /// The same where it is more than a guess.
+    private(set) var remainingSeconds: Double?
+    /// While it is queued: when it will be done, as last foreseen.
+    var doneAt: Duration?
     /// The place last told.
     var place: Int?
     var feed: JobFeed
@@ -51,12 +73,14 @@ final class ScheduledJob: @unchecked Sendable {
     var activity: JobActivity?
 
     init(
-        _ job: GenerationJob, of tenant: String = "", plan: GenerationPlan, digest: [UInt8],
+        _ job: GenerationJob, of tenant: String = "", plan: GenerationPlan, needs: JobNeeds,
+        digest: [UInt8],
         client: UInt64, createdMilliseconds: Int64, attempt: Int, deadline: Duration?,
         queuedAt: Duration
     ) {
         self.job = job
         self.plan = plan
+        self.needs = needs
         self.digest = digest
         self.client = client
         id = JobID(job.requestID, of: tenant)
@@ -65,10 +89,24 @@ final class ScheduledJob: @unchecked Sendable {
         self.attempt = attempt
         self.deadline = deadline
         feed = JobFeed(jobID: id, attempt: attempt)
+        left = WorkEstimate(job, plan, needs)
     }
 
-    /// Of all its images.
-    var stepCount: Int { (plan.baseSteps + plan.refinerSteps) * plan.seeds.count }
+    /// So much is left.
+    func estimate(_ left: WorkEstimate, _ costs: WorkCosts) {
+        self.left = left
+        remainingSeconds = left.seconds(costs: costs)
+        work = left.weight(costs: costs)
+    }
+
+    /// What is left of it before a lane takes it up.
+    var whole: WorkEstimate {
+        var estimate = WorkEstimate(job, plan, needs)
+        if let checkpoint = resumption?.checkpoint {
+            estimate.finish(images: checkpoint.imageIndex, steps: checkpoint.step, of: plan)
+        }
+        return estimate
+    }
 
     /// What the store is to keep of it when it is accepted.
     func stored(acceptedSequence: UInt64, now: Duration) -> StoredJob {
@@ -99,4 +137,18 @@ struct JobActivity {
     let began: Duration
     /// When its checkpoint was last given to the store.
     var checkpointed: Duration
+}
+
+extension GenerationPlan {
+    /// Whose step a unit of that phase is; nil where it is none.
+    func expert(_ phase: Phase) -> String? {
+        switch phase {
+        case .base: model
+        case .refiner: refinerModel ?? model
+        case .textEncoding, .imageEncoding, .decoding: nil
+        }
+    }
+
+    /// - Parameter step: steps of the image that are done.
+    func expert(ofStep step: Int) -> String? { expert(step < baseSteps ? .base : .refiner) }
 }

@@ -37,11 +37,11 @@ extension JobTable {
     }
 
     /// The place in the queue of the job whose turn it is, of those whose tenants may have one more run.
-    func nextInTurn() -> Int? {
-        let now = clock.now()
+    ///
+    /// - Parameter job: the one that would go on instead, and must be overtaken; nil when none would.
+    func nextInTurn(before job: ScheduledJob?, now: Duration) -> Int? {
         let places = queue.indices.filter { mayRun(queue[$0].id.tenant) }
-        guard places.count < queue.count else { return turns.next(in: queue, now: now) }
-        return turns.next(in: places.map { queue[$0] }, now: now).map { places[$0] }
+        return turns.next(in: places.map { queue[$0] }, before: job, now: now).map { places[$0] }
     }
 
     private func mayRun(_ tenant: String) -> Bool {

@@ -15,25 +15,33 @@ struct WorkEstimate {
     private let refinerStep: Work
     private let decoding: Work
 
-    init(_ job: GenerationJob, _ plan: GenerationPlan) {
+    init(_ job: GenerationJob, _ plan: GenerationPlan, _ needs: JobNeeds) {
         let imageCount = plan.seeds.count
         baseSteps = plan.baseSteps * imageCount
         refinerSteps = plan.refinerSteps * imageCount
         decodings = imageCount
         imageEncodings = job.imageInput == nil ? 0 : 1
-        let refinerScale = job.refiner?.cfgScale ?? job.cfgScale
-        func work(_ kind: Work.Kind, _ model: String, _ size: ImageSize, _ scale: Double) -> Work {
+        func work(
+            _ kind: Work.Kind, _ model: String, _ size: ImageSize, isGuided: Bool = false,
+            _ operations: Double
+        ) -> Work {
             Work(
                 kind: kind, model: model, width: size.width, height: size.height,
-                isGuided: scale > 1)
+                isGuided: isGuided, operations: operations)
         }
         // A text costs the same whatever the picture's size; the VAE knows no guidance.
-        textEncoding = work(.textEncoding, plan.model, ImageSize(height: 0, width: 0), 0)
-        imageEncoding = work(.imageEncoding, plan.model, plan.size, 0)
-        baseStep = work(.baseStep, plan.model, plan.size, job.cfgScale)
+        textEncoding = work(
+            .textEncoding, plan.model, ImageSize(height: 0, width: 0),
+            needs.operations.textEncoding)
+        imageEncoding = work(
+            .imageEncoding, plan.model, plan.size, needs.operations.imageEncoding)
+        baseStep = work(
+            .baseStep, plan.model, plan.size, isGuided: job.passes(of: .base) > 1,
+            needs.operations.baseStep)
         refinerStep = work(
-            .refinerStep, plan.refinerModel ?? plan.model, plan.size, refinerScale)
-        decoding = work(.decoding, plan.model, plan.size, 0)
+            .refinerStep, plan.refinerModel ?? plan.model, plan.size,
+            isGuided: job.passes(of: .refiner) > 1, needs.operations.refinerStep)
+        decoding = work(.decoding, plan.model, plan.size, needs.operations.decoding)
     }
 
     /// What the phase's next unit is, for the record of costs.
@@ -73,34 +81,30 @@ struct WorkEstimate {
         decodings -= images
     }
 
-    /// Seconds of what is left; nil until either kind of step has been measured with this model and
-    /// size. What has not been measured is put in proportion to what has.
+    /// Seconds of what is left; nil until either kind of step has been measured with this model, at this
+    /// or another size. What has not been measured is put in proportion, by its operations, to what has.
     func seconds(costs: WorkCosts) -> Double? {
-        // Per pass through the network, in passes of the base's.
-        let basePass = costs.seconds(baseStep).map { $0 / passes(baseStep) }
-        let refinerPass = costs.seconds(refinerStep).map { $0 / passes(refinerStep) }
-        guard let pass = basePass ?? refinerPass.map({ $0 / Self.refinerPassRatio }) else {
-            return nil
-        }
-        let refinerStepSeconds =
-            (refinerPass ?? pass * Self.refinerPassRatio) * passes(refinerStep)
-        let decodingSeconds = costs.seconds(decoding) ?? pass * Self.decodingRatio
-        let encodingSeconds = costs.seconds(imageEncoding) ?? pass * Self.encodingRatio
-        // Small beside any step: nothing until measured.
-        let textSeconds = costs.seconds(textEncoding) ?? 0
-        return Double(textEncodings) * textSeconds
-            + Double(imageEncodings) * encodingSeconds
-            + Double(baseSteps) * pass * passes(baseStep)
-            + Double(refinerSteps) * refinerStepSeconds
-            + Double(decodings) * decodingSeconds
+        let base = costs.estimate(baseStep)
+        let refiner = costs.estimate(refinerStep)
+        guard
+            let rate = base.map({ $0 / baseStep.operations })
+                ?? refiner.map({ $0 / refinerStep.operations })
+        else { return nil }
+        func cost(_ work: Work) -> Double { costs.estimate(work) ?? rate * work.operations }
+        return sum(cost)
     }
 
-    private func passes(_ step: Work) -> Double { step.isGuided ? 2 : 1 }
+    /// What is left, in seconds, for comparing jobs that have never been measured too.
+    func weight(costs: WorkCosts) -> Double {
+        seconds(costs: costs) ?? sum { $0.operations * Self.assumedSecondsPerOperation }
+    }
 
-    /// Multiplications against one pass of SDXL's base UNet, the mean of 512 x 512 (1.589 TFLOP: 1.619
-    /// for the refiner, 2.51 for the decoder, 1.12 for the encoder) and 1024 x 1024 (6.761: 7.286, 10.5
-    /// and 4.89).
-    private static let refinerPassRatio = 1.05
-    private static let decodingRatio = 1.57
-    private static let encodingRatio = 0.71
+    /// About that of two cores; jobs of one model, as most are, compare alike whatever it is.
+    private static let assumedSecondsPerOperation = 5e-12
+
+    private func sum(_ cost: (Work) -> Double) -> Double {
+        Double(textEncodings) * cost(textEncoding) + Double(imageEncodings) * cost(imageEncoding)
+            + Double(baseSteps) * cost(baseStep) + Double(refinerSteps) * cost(refinerStep)
+            + Double(decodings) * cost(decoding)
+    }
 }

@@ -11,7 +11,12 @@ public final class Protected<Value>: @unchecked Sendable {
     public init(_ value: sending Value) {
         self.value = value
         pthread_mutex_init(mutex, nil)
-        pthread_cond_init(changed, nil)
+        // Whatever becomes of the wall clock, a wait lasts as long as it should.
+        var attributes = pthread_condattr_t()
+        pthread_condattr_init(&attributes)
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC)
+        pthread_cond_init(changed, &attributes)
+        pthread_condattr_destroy(&attributes)
     }
 
     deinit {
@@ -37,6 +42,36 @@ public final class Protected<Value>: @unchecked Sendable {
         while true {
             if let result = body(&value) { return result }
             pthread_cond_wait(changed, mutex)
+        }
+    }
+
+    /// What a look at the value came to.
+    public enum Look<Result> {
+        case done(Result)
+        /// Until ``notify()``.
+        case wait
+        /// Likewise, but look again after so long.
+        case waitAtMost(Duration)
+    }
+
+    /// Waits until the body is done; it is tried at once, after each ``notify()``, and when it asks for it.
+    public func look<Result>(_ body: (inout Value) -> Look<Result>) -> Result {
+        pthread_mutex_lock(mutex)
+        defer { pthread_mutex_unlock(mutex) }
+        while true {
+            switch body(&value) {
+            case .done(let result): return result
+            case .wait: pthread_cond_wait(changed, mutex)
+            case .waitAtMost(let duration):
+                var end = timespec()
+                clock_gettime(CLOCK_MONOTONIC, &end)
+                // Longer waits are cut into hours: nobody notices, and nothing overflows.
+                let (seconds, attoseconds) = min(duration, .seconds(3600)).components
+                end.tv_nsec += Int(attoseconds / 1_000_000_000)
+                end.tv_sec += Int(seconds) + end.tv_nsec / 1_000_000_000
+                end.tv_nsec %= 1_000_000_000
+                pthread_cond_timedwait(changed, mutex, &end)
+            }
         }
     }
 

@@ -2,6 +2,8 @@
 public struct Work: Hashable, Sendable {
     public enum Kind: String, Hashable, CaseIterable, Sendable {
         case textEncoding, imageEncoding, baseStep, refinerStep, decoding
+        /// What the first step at another expert than before takes beyond its usual time.
+        case expertSwitch
     }
 
     public var kind: Kind
@@ -10,14 +12,23 @@ public struct Work: Hashable, Sendable {
     public var height: Int
     /// Whether the negative prompt is evaluated too, which doubles a step.
     public var isGuided: Bool
+    /// Floating-point operations; 0 where they are not counted.
+    public var operations: Double
 
-    public init(kind: Kind, model: String, width: Int, height: Int, isGuided: Bool) {
+    public init(
+        kind: Kind, model: String, width: Int, height: Int, isGuided: Bool, operations: Double = 0
+    ) {
         self.kind = kind
         self.model = model
         self.width = width
         self.height = height
         self.isGuided = isGuided
+        self.operations = operations
     }
+
+    /// Of any model.
+    public static let expertSwitch = Work(
+        kind: .expertSwitch, model: "", width: 0, height: 0, isGuided: false)
 }
 
 /// What each kind of work has cost lately: the running median of its last samples, which one step
@@ -38,6 +49,18 @@ public final class WorkCosts: Sendable {
     private struct State {
         var samples: [Work: Samples] = [:]
         var recordCount: UInt64 = 0
+        /// The latest of each kind of work of each model, at whatever size.
+        var latest: [ModelWork: Work] = [:]
+    }
+
+    private struct ModelWork: Hashable {
+        var kind: Work.Kind
+        var model: String
+
+        init(_ work: Work) {
+            kind = work.kind
+            model = work.model
+        }
     }
 
     private let state = Protected(State())
@@ -51,6 +74,9 @@ public final class WorkCosts: Sendable {
                 let oldest = state.samples.min(by: { $0.value.age < $1.value.age })
             {
                 state.samples[oldest.key] = nil
+                if state.latest[ModelWork(oldest.key)] == oldest.key {
+                    state.latest[ModelWork(oldest.key)] = nil
+                }
             }
             var samples = state.samples[work] ?? Samples()
             samples.age = state.recordCount
@@ -61,7 +87,16 @@ public final class WorkCosts: Sendable {
                 samples.next = (samples.next + 1) % Self.sampleCount
             }
             state.samples[work] = samples
+            if work.operations > 0 { state.latest[ModelWork(work)] = work }
         }
+    }
+
+    /// The median; or, of work measured at another size only, in proportion to its operations. Nil where
+    /// there is nothing to go by.
+    public func estimate(_ work: Work) -> Double? {
+        if let measured = seconds(work) { return measured }
+        guard let like = state.withLock({ $0.latest[ModelWork(work)] }) else { return nil }
+        return seconds(like).map { $0 / like.operations * work.operations }
     }
 
     /// The median, in seconds; nil until the work has been measured.

@@ -36,7 +36,10 @@ final class ComputePool: Sendable {
         guard let compute = lent else {
             preconditionFailure("there are as many computes as lanes")
         }
-        defer { idle.withLock { $0.append(compute) } }
+        defer {
+            compute.arena.trim()
+            idle.withLock { $0.append(compute) }
+        }
         compute.activeThreadCount = max(1, threadCount / busy)
         return try body(compute)
     }

@@ -14,6 +14,8 @@ public final class SDXLGenerator: ImageGenerator {
     private let hashes: Locked<FileHashes>
     private let pool: ComputePool
     private let trace: TraceRecorder?
+    /// The most that one lane uses.
+    let threadCount: Int
 
     /// Reads the structure of every model of the catalog, no weights. A file that turns out not to
     /// be usable stays listed, with its problem.
@@ -27,6 +29,7 @@ public final class SDXLGenerator: ImageGenerator {
     ) throws(ComputeError) {
         pool = try ComputePool(lanes: lanes, threads: threads)
         self.trace = trace
+        threadCount = threads
         let hashes = FileHashes(directory: catalog.directoryPath)
         self.hashes = Locked(hashes)
         current = Locked(LoadedModels(catalog, hashes: hashes, reusing: nil))

@@ -140,6 +140,8 @@ final class SDXLRun: GenerationRun {
             case .decode(let image):
                 let decoded = try decode(image: image, compute)
                 let isLast = image + 1 == plan.seeds.count || isCutShort
+                // There may be no work for long.
+                if isLast { compute.arena.trim(all: true) }
                 stage = isLast ? .finished : .step(image: image + 1, index: 0)
                 return .image(decoded)
             case .finished:

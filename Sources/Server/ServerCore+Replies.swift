@@ -50,11 +50,16 @@ extension ServerCore {
 
     private var stats: ServerStats {
         let counts = jobs.metrics.snapshot
+        let memory = jobs.memory
         return ServerStats(
             accepted: counts.accepted, finished: counts.finished, failed: counts.failed,
             cancelled: counts.cancelled, refused: counts.refused, queued: counts.queued,
             running: counts.running, baseSteps: counts.baseSteps,
             baseSeconds: counts.baseSeconds, refinerSteps: counts.refinerSteps,
-            refinerSeconds: counts.refinerSeconds, connections: counts.connections)
+            refinerSeconds: counts.refinerSeconds, connections: counts.connections,
+            memoryBudgetByteCount: memory.budgetByteCount ?? 0,
+            memoryReservedByteCount: memory.reservedByteCount,
+            memoryAvailableByteCount: memory.availableByteCount ?? 0,
+            memoryHoldsBack: memory.isHoldingBack, memoryHolds: memory.holdCount)
     }
 }

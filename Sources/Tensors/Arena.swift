@@ -9,6 +9,10 @@ public final class Arena {
     private var used = 0
     /// The most that was in use at once, in bytes.
     public private(set) var highWater = 0
+    /// The same since ``trim(all:)`` was last called.
+    private var recent = 0
+    /// Pages beyond were never touched, or given back.
+    private var resident = 0
 
     init(byteCount: Int) throws(ComputeError) {
         let page = 4096
@@ -53,6 +57,24 @@ public final class Arena {
         let pointer = (base + used).bindMemory(to: Float.self, capacity: count)
         used += size
         highWater = max(highWater, used)
+        recent = max(recent, used)
         return pointer
+    }
+
+    /// Fewer bytes are not worth a call, and are soon wanted again.
+    private static let trimMinimum = 64 << 20
+
+    /// Gives pages back to the system that have not been in use since the last call, if they are many:
+    /// a decoding takes several times what a step does.
+    ///
+    /// - Parameter all: those that have been in use too, but are not now.
+    public func trim(all: Bool = false) {
+        let huge = 2 << 20
+        let kept = ((all ? used : recent) + huge - 1) / huge * huge
+        resident = max(resident, recent)
+        recent = used
+        guard resident - kept > Self.trimMinimum else { return }
+        madvise(base + kept, min(resident, byteCount) - kept, MADV_DONTNEED)
+        resident = kept
     }
 }

@@ -30,7 +30,11 @@ extension ServerStats {
                 cancelled: stats.cancelled, refused: stats.refused, queued: Int(stats.queued),
                 running: Int(stats.running), baseSteps: stats.base_steps,
                 baseSeconds: stats.base_seconds, refinerSteps: stats.refiner_steps,
-                refinerSeconds: stats.refiner_seconds, connections: Int(stats.connections))
+                refinerSeconds: stats.refiner_seconds, connections: Int(stats.connections),
+                memoryBudgetByteCount: Int(clamping: stats.memory_budget_bytes),
+                memoryReservedByteCount: Int(clamping: stats.memory_reserved_bytes),
+                memoryAvailableByteCount: Int(clamping: stats.memory_available_bytes),
+                memoryHoldsBack: stats.memory_holds_back != 0, memoryHolds: stats.memory_holds)
         }
     }
 }
@@ -98,6 +102,11 @@ extension Arena {
             $0.refiner_steps = stats.refinerSteps
             $0.refiner_seconds = stats.refinerSeconds
             $0.connections = UInt32(clamping: stats.connections)
+            $0.memory_budget_bytes = UInt64(clamping: stats.memoryBudgetByteCount)
+            $0.memory_reserved_bytes = UInt64(clamping: stats.memoryReservedByteCount)
+            $0.memory_available_bytes = UInt64(clamping: stats.memoryAvailableByteCount)
+            $0.memory_holds_back = stats.memoryHoldsBack ? 1 : 0
+            $0.memory_holds = stats.memoryHolds
         }
     }
 

@@ -50,12 +50,23 @@ public struct ServerStats: Equatable, Sendable {
     public var refinerSeconds: Double
     /// Open right now.
     public var connections: Int
+    /// Beyond mapped files: what jobs may take together, 0 without a budget.
+    public var memoryBudgetByteCount: Int
+    /// What those that are started take at most, as estimated.
+    public var memoryReservedByteCount: Int
+    /// Of the machine, when last looked at while jobs waited; 0 before that.
+    public var memoryAvailableByteCount: Int
+    /// A job waits for memory.
+    public var memoryHoldsBack: Bool
+    /// How often that has begun.
+    public var memoryHolds: UInt64
 
     public init(
         accepted: UInt64 = 0, finished: UInt64 = 0, failed: UInt64 = 0, cancelled: UInt64 = 0,
         refused: UInt64 = 0, queued: Int = 0, running: Int = 0, baseSteps: UInt64 = 0,
         baseSeconds: Double = 0, refinerSteps: UInt64 = 0, refinerSeconds: Double = 0,
-        connections: Int = 0
+        connections: Int = 0, memoryBudgetByteCount: Int = 0, memoryReservedByteCount: Int = 0,
+        memoryAvailableByteCount: Int = 0, memoryHoldsBack: Bool = false, memoryHolds: UInt64 = 0
     ) {
         self.accepted = accepted
         self.finished = finished
@@ -69,6 +80,11 @@ public struct ServerStats: Equatable, Sendable {
         self.refinerSteps = refinerSteps
         self.refinerSeconds = refinerSeconds
         self.connections = connections
+        self.memoryBudgetByteCount = memoryBudgetByteCount
+        self.memoryReservedByteCount = memoryReservedByteCount
+        self.memoryAvailableByteCount = memoryAvailableByteCount
+        self.memoryHoldsBack = memoryHoldsBack
+        self.memoryHolds = memoryHolds
     }
 }
 

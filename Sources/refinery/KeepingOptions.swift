@@ -28,12 +28,13 @@ struct KeepingOptions: ParsableArguments {
         }
     }
 
+    /// - Parameter configuration: all but what these options say.
     /// - Throws: ``UsageError`` when the folder cannot be used.
     func openJobs(
-        _ generator: any ImageGenerator, lanes: Int,
+        _ generator: any ImageGenerator, _ configuration: JobScheduler.Configuration,
         onEnd: @escaping @Sendable (JobEnding) -> Void
     ) throws -> JobScheduler {
-        var configuration = JobScheduler.Configuration(laneCount: lanes)
+        var configuration = configuration
         configuration.retention = Retention(
             age: .seconds(keepDays * 86_400),
             byteMaximum: Int((keepGib ?? (data == nil ? 0.25 : 4)) * Double(1 << 30)))

@@ -1,4 +1,6 @@
 import ArgumentParser
+import Jobs
+import Logging
 import Server
 import Transport
 
@@ -19,6 +21,16 @@ struct ServeCommand: AsyncParsableCommand {
             pictures are forgotten after --keep-days, and the oldest of them when there are more than
             --keep-gib of pictures or 10000 jobs. Without --data jobs end with the process.
 
+            After each step a lane may turn to another job. Waiting jobs are begun by priority, of which a
+            minute of waiting counts 1, then by the client that has been served least, then by the least
+            work. One that has a higher priority, or at most half the work left, is begun beside a job under
+            way and passes it; up to 3 jobs set aside so share a quarter of the time until they go on. No
+            picture changes by it.
+
+            A job whose estimated memory is beyond --memory is refused; while jobs do not fit beside each
+            other, or the machine has less than a tenth of its memory left, none is begun beside another.
+            Models are mapped files and do not count. GetStats and the log tell.
+
             Under systemd it says when it is ready, takes sockets that are open already (one named admin is
             the admin port), and keeps the watchdog quiet: see dev/systemd.
 
@@ -27,7 +39,7 @@ struct ServeCommand: AsyncParsableCommand {
 
             EXAMPLES
               refinery serve
-              refinery serve --models ~/models --threads 8
+              refinery serve --models ~/models --threads 8 --memory 8
               refinery serve --data ~/refinery-data --keep-days 30
               refinery serve --listen 127.0.0.1:7420 --listen unix:/run/refinery.sock
               refinery serve --config /etc/refinery/refinery.conf --check
@@ -46,6 +58,12 @@ struct ServeCommand: AsyncParsableCommand {
     @Option(help: "Jobs that are worked on at once; those that have work share the threads.")
     var lanes = 1
 
+    @Option(
+        help: ArgumentHelp(
+            "Memory that jobs may take together, beside the mapped models; half the machine's, or of this process's control group, unless given.",
+            valueName: "GiB"))
+    var memory: Double?
+
     @OptionGroup var keeping: KeepingOptions
 
     @OptionGroup var access: AccessOptions
@@ -53,6 +71,9 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var operation: OperationOptions
 
     func validate() throws {
+        guard memory.map({ (0.05...1e6).contains($0) }) ?? true else {
+            throw ValidationError("--memory is \(memory ?? 0): give GiB, from 0.05.")
+        }
         guard (1...64).contains(lanes) else {
             throw ValidationError("--lanes is \(lanes): give 1 to 64.")
         }
@@ -66,6 +87,19 @@ struct ServeCommand: AsyncParsableCommand {
         try await Interruption.handled(by: end) {
             try await run.serve { for await _ in signals {} }
         }
+    }
+
+    func scheduling(_ logger: Logger) -> JobScheduler.Configuration {
+        var configuration = JobScheduler.Configuration(laneCount: lanes)
+        let machine = MachineMemory.read()
+        configuration.memoryByteMaximum =
+            memory.map { Int($0 * Double(1 << 30)) } ?? machine.map { $0.limitByteCount / 2 }
+        configuration.machineMemory = MachineMemory.read
+        configuration.notice = { logger.warning("\(Wording.printable($0))") }
+        if let budget = configuration.memoryByteMaximum {
+            logger.info("memory for jobs, beside mapped models: \(Wording.bytes(budget))")
+        }
+        return configuration
     }
 
     private func check() throws {

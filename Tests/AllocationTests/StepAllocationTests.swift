@@ -55,6 +55,8 @@ struct StepAllocationTests {
     }
 
     @Test func `the counter sees an array`() {
+        // The first of its kind in the process takes memory for its type as well.
+        _ = counted { [Float](repeating: 1, count: 1000) }
         let (array, taken) = counted { [Float](repeating: 1, count: 1000) }
         #expect(array.count == 1000)
         #expect(taken.count == 1)

@@ -52,6 +52,36 @@ struct DeterminismTests {
         #expect(pictures[0] != pictures[1])
     }
 
+    @Test func `a job that another one overtakes is the same picture, and so is that one`() throws {
+        var long = Self.another
+        long.steps = 12
+        var short = Self.request
+        short.priority = 1
+        let generator = try SDXLGenerator(catalog: ModelCatalog(), lanes: 1, threads: 2)
+        let scheduler = try JobScheduler(generator: generator)
+        defer { scheduler.stop(drain: true) }
+        let ends = Protected<[String]>([])
+        let (first, second) = (Outcome(), Outcome())
+        let isSubmitted = Protected(false)
+        try scheduler.submit(long) { [short] update in
+            // In its third step.
+            if case .event(let event) = update, case .progress(let progress) = event.content,
+                progress.step == 2, !isSubmitted.withLock({ $0 })
+            {
+                isSubmitted.withLock { $0 = true }
+                _ = try? scheduler.submit(short) { update in
+                    if case .ended = update { ends.withLock { $0.append("short") } }
+                    second.take(update)
+                }
+            }
+            if case .ended = update { ends.withLock { $0.append("long") } }
+            first.take(update)
+        }
+        #expect(try second.wait() == Self.alone.get())
+        #expect(try first.wait() == Self.pictures(of: [long], lanes: 1, threads: 1)[0])
+        #expect(ends.withLock { $0 } == ["short", "long"])
+    }
+
     @Test func `image i of a batch is the picture of seed + i`() throws {
         var batch = Self.request
         batch.numberResults = 3

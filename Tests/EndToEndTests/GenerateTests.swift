@@ -200,10 +200,11 @@ struct GenerateTests {
             var hasty = try server.client()
             _ = try hasty.send(.generate(.picture(steps: 100)), timeout: .milliseconds(1))
             #expect(try hasty.nextEvent().kind == "accepted")
-            try await Task.sleep(for: .milliseconds(10))
-            server.control.release()
+            // While the lane is held.
             let error = try #require(throws: GenerationError.self) { try hasty.remainingEvents() }
             #expect(error.status == .deadlineExceeded)
+            server.control.release()
+            try await server.wait { $0.finished == 1 }
             #expect(server.control.stepCount == 1)
         }
     }

@@ -138,6 +138,7 @@ import Testing
         let begun = Protected<[String]>([])
         let scheduler = try JobScheduler(
             generator: FakeGenerator(hook: { (id, index, _) throws(GenerationError) in
+                clock.advance(by: .milliseconds(1))
                 if id == "running" {
                     gate.pass()
                 } else if index == 0 {
@@ -145,7 +146,10 @@ import Testing
                 }
             }), clock: clock.clock)
         defer { scheduler.stop(drain: false) }
-        try scheduler.submit(request("running")) { _ in }
+        // Nothing overtakes it.
+        var running = request("running")
+        running.priority = 10
+        try scheduler.submit(running) { _ in }
         gate.waitForArrivals()
         var recorders: [Recorder] = []
         for job in jobs + [late].compactMap(\.self) {

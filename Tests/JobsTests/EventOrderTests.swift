@@ -99,30 +99,6 @@ import Testing
         #expect(png.count + 4096 < GenerationLimits.frameByteLimit)
     }
 
-    @Test func `give a time left that never grows and reaches nothing`() throws {
-        let clock = FakeClock()
-        // Steps take longer and longer, so each estimate is too low when made.
-        let scheduler = try JobScheduler(
-            generator: FakeGenerator(hook: { (_, unit, _) throws(GenerationError) in
-                clock.advance(by: .seconds(unit))
-            }), clock: clock.clock)
-        defer { scheduler.stop(drain: false) }
-        for round in 0..<2 {
-            let recorder = Recorder()
-            try scheduler.submit(request(images: 3), observer: recorder.observe)
-            #expect(recorder.waitForEnd() == nil)
-            let etas = recorder.progress.map(\.etaSeconds)
-            // Nothing is known before the first step of the first job.
-            #expect(etas.prefix(2).allSatisfy { ($0 == nil) == (round == 0) })
-            let known = etas.compactMap { $0 }
-            #expect(known.count == etas.count - (round == 0 ? 2 : 0))
-            #expect(zip(known, known.dropFirst()).allSatisfy { $0 >= $1 })
-            #expect(known.last == 0)
-            let elapsed = recorder.progress.map(\.elapsedSeconds)
-            #expect(zip(elapsed, elapsed.dropFirst()).allSatisfy { $0 <= $1 })
-        }
-    }
-
     private func words(_ event: Event) -> String {
         switch event.content {
         case .accepted(let plan): "accepted \(plan.baseSteps)+\(plan.refinerSteps)"

@@ -19,6 +19,8 @@ struct FakeGenerator: ImageGenerator {
     var fingerprint = "fake-1"
     /// Whether checkpoints are found to be damaged when they are needed.
     var refusesCheckpoints = false
+    /// What a job needs while it is worked on, in bytes.
+    var memory: @Sendable (GenerationJob) -> Int = { _ in 0 }
     /// Whether pictures are noise, which no encoder can make smaller, and not one colour.
     var isNoisy = false
 

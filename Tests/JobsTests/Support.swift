@@ -157,13 +157,17 @@ final class Gate: Sendable {
 /// A clock that goes only when told to.
 final class FakeClock: Sendable {
     private let time = Protected(Duration.seconds(1000))
+    private let waiting = Protected<[@Sendable () -> Void]>([])
 
     func advance(by duration: Duration) {
         time.withLock { $0 += duration }
+        for wake in waiting.withLock({ $0 }) { wake() }
     }
 
     var clock: JobClock {
-        JobClock(now: { self.time.withLock { $0 } }, wallMilliseconds: { 42 })
+        JobClock(
+            now: { self.time.withLock { $0 } }, wallMilliseconds: { 42 },
+            whenItJumps: { wake in self.waiting.withLock { $0.append(wake) } })
     }
 }
 

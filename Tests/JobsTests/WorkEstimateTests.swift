@@ -9,7 +9,8 @@ import Testing
 
     private func estimate(_ request: GenerationRequest) throws -> WorkEstimate {
         let job = try GenerationJob(request, models: generator.models)
-        return WorkEstimate(job, try generator.plan(job))
+        let plan = try generator.plan(job)
+        return WorkEstimate(job, plan, generator.needs(job, plan: plan))
     }
 
     @Test func `is not made before a step has been measured`() throws {
@@ -62,15 +63,34 @@ import Testing
         }
     }
 
-    @Test func `does not mix sizes, models or guidance`() throws {
+    @Test func `goes by operations from one size and guidance to another, not between models`()
+        throws
+    {
         let costs = WorkCosts()
         costs.record(try estimate(request()).work(.base), seconds: 1)
-        var other = request()
-        other.width = 64
-        other.height = 64
-        #expect(try estimate(other).seconds(costs: costs) == nil)
-        other = request()
+        let usual = try #require(try estimate(request(refined: false)).seconds(costs: costs))
+        var other = request(refined: false)
+        (other.width, other.height) = (32, 64)
+        let larger = try #require(try estimate(other).seconds(costs: costs))
+        #expect(abs(larger / usual - 32 * 64 / (8 * 16)) < 1e-9)
+        other = request(refined: false)
         other.cfgScale = 1
-        #expect(try estimate(other).seconds(costs: costs) == nil)
+        let unguided = try #require(try estimate(other).seconds(costs: costs))
+        // Five steps of one pass in place of two; the decoding is what it was.
+        #expect(abs(usual - unguided - 5 * 0.5) < 1e-9)
+        // Once measured, a size goes by itself.
+        costs.record(try estimate(other).work(.base), seconds: 7)
+        #expect(try #require(try estimate(other).seconds(costs: costs)) > 35)
+        var work = try estimate(request()).work(.base)
+        work.model = "another"
+        #expect(costs.estimate(work) == nil)
+    }
+
+    @Test func `compares jobs before anything is measured`() throws {
+        let costs = WorkCosts()
+        var long = request()
+        long.steps = 50
+        let works = try [request(), long].map { try estimate($0).weight(costs: costs) }
+        #expect(0 < works[0] && works[0] * 5 < works[1])
     }
 }

@@ -60,17 +60,17 @@ struct OperationCountTests {
         }
         #expect(counted == run.operationCount)
     }
-
-    /// A model file with everything but weights: its bytes are a hole that takes no disk.
-    private func writeShapes(_ dimensions: SDXLDimensions, to path: String) throws {
-        let model = SyntheticModel(dimensions, seed: 1)
-        try Data(model.header).write(to: URL(filePath: path))
-        let file = try FileHandle(forWritingTo: URL(filePath: path))
-        try file.truncate(atOffset: UInt64(model.byteCount))
-        try file.close()
-    }
 }
 
 extension Profile {
     fileprivate var operations: Int { entries.reduce(0) { $0 + $1.work.operations * $1.calls } }
+}
+
+/// A model file with everything but weights: its bytes are a hole that takes no disk.
+func writeShapes(_ dimensions: SDXLDimensions, to path: String) throws {
+    let model = SyntheticModel(dimensions, seed: 1)
+    try Data(model.header).write(to: URL(filePath: path))
+    let file = try FileHandle(forWritingTo: URL(filePath: path))
+    try file.truncate(atOffset: UInt64(model.byteCount))
+    try file.close()
 }

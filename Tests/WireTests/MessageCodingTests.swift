@@ -196,7 +196,9 @@ struct MessageCodingTests {
                 ServerStats(
                     accepted: 10, finished: 1, failed: 2, cancelled: 3, refused: .max, queued: 3,
                     running: 1, baseSteps: 100, baseSeconds: 1.5, refinerSteps: 20,
-                    refinerSeconds: 0.25, connections: 7)),
+                    refinerSeconds: 0.25, connections: 7, memoryBudgetByteCount: 8 << 30,
+                    memoryReservedByteCount: 1, memoryAvailableByteCount: 2,
+                    memoryHoldsBack: true, memoryHolds: 3)),
             .pong([]), .pong(Array(0...255)),
             .authenticated(tenant: ""), .authenticated(tenant: "alice"),
             .health(.unknown), .health(.serving), .health(.notServing), .health(.serviceUnknown),

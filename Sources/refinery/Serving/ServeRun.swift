@@ -35,7 +35,7 @@ struct ServeRun {
         let engine = try Engine(command.engine, lanes: command.lanes)
         for model in engine.models { log(model) }
         let jobLog = JobLog(logger: logger)
-        let jobs = try command.keeping.openJobs(engine.generator, lanes: command.lanes) {
+        let jobs = try command.keeping.openJobs(engine.generator, command.scheduling(logger)) {
             jobLog.record($0)
         }
         for notice in jobs.notices { logger.warning("\(notice)") }

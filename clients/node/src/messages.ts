@@ -620,6 +620,11 @@ export interface ServerStats {
   refinerSteps: bigint;
   refinerSeconds: number;
   connections: number;
+  memoryBudgetBytes: bigint;
+  memoryReservedBytes: bigint;
+  memoryAvailableBytes: bigint;
+  memoryHoldsBack: boolean;
+  memoryHolds: bigint;
 }
 export const ServerStats: Message<ServerStats> = { fields: [
   { number: 1, name: "accepted", kind: "uint64", rule: "implicit" },
@@ -634,6 +639,11 @@ export const ServerStats: Message<ServerStats> = { fields: [
   { number: 10, name: "refinerSteps", kind: "uint64", rule: "implicit" },
   { number: 11, name: "refinerSeconds", kind: "double", rule: "implicit" },
   { number: 12, name: "connections", kind: "uint32", rule: "implicit" },
+  { number: 20, name: "memoryBudgetBytes", kind: "uint64", rule: "implicit" },
+  { number: 21, name: "memoryReservedBytes", kind: "uint64", rule: "implicit" },
+  { number: 22, name: "memoryAvailableBytes", kind: "uint64", rule: "implicit" },
+  { number: 23, name: "memoryHoldsBack", kind: "bool", rule: "implicit" },
+  { number: 24, name: "memoryHolds", kind: "uint64", rule: "implicit" },
 ] };
 
 export interface PingMessage {

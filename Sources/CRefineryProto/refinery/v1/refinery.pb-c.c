@@ -5110,7 +5110,7 @@ const ProtobufCMessageDescriptor refinery__v1__get_stats_request__descriptor =
   (ProtobufCMessageInit) refinery__v1__get_stats_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__server_stats__field_descriptors[12] =
+static const ProtobufCFieldDescriptor refinery__v1__server_stats__field_descriptors[17] =
 {
   {
     "accepted",
@@ -5256,6 +5256,66 @@ static const ProtobufCFieldDescriptor refinery__v1__server_stats__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "memory_budget_bytes",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ServerStats, memory_budget_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "memory_reserved_bytes",
+    21,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ServerStats, memory_reserved_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "memory_available_bytes",
+    22,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ServerStats, memory_available_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "memory_holds_back",
+    23,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ServerStats, memory_holds_back),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "memory_holds",
+    24,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ServerStats, memory_holds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__server_stats__field_indices_by_name[] = {
   0,   /* field[0] = accepted */
@@ -5265,16 +5325,22 @@ static const unsigned refinery__v1__server_stats__field_indices_by_name[] = {
   11,   /* field[11] = connections */
   2,   /* field[2] = failed */
   1,   /* field[1] = finished */
+  14,   /* field[14] = memory_available_bytes */
+  12,   /* field[12] = memory_budget_bytes */
+  16,   /* field[16] = memory_holds */
+  15,   /* field[15] = memory_holds_back */
+  13,   /* field[13] = memory_reserved_bytes */
   5,   /* field[5] = queued */
   10,   /* field[10] = refiner_seconds */
   9,   /* field[9] = refiner_steps */
   4,   /* field[4] = refused */
   6,   /* field[6] = running */
 };
-static const ProtobufCIntRange refinery__v1__server_stats__number_ranges[1 + 1] =
+static const ProtobufCIntRange refinery__v1__server_stats__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 20, 12 },
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor refinery__v1__server_stats__descriptor =
 {
@@ -5284,10 +5350,10 @@ const ProtobufCMessageDescriptor refinery__v1__server_stats__descriptor =
   "Refinery__V1__ServerStats",
   "refinery.v1",
   sizeof(Refinery__V1__ServerStats),
-  12,
+  17,
   refinery__v1__server_stats__field_descriptors,
   refinery__v1__server_stats__field_indices_by_name,
-  1,  refinery__v1__server_stats__number_ranges,
+  2,  refinery__v1__server_stats__number_ranges,
   (ProtobufCMessageInit) refinery__v1__server_stats__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -304,6 +304,11 @@ def _server_stats(data: bytes) -> ServerStats:
         refiner_steps=stats.refiner_steps,
         refiner_seconds=stats.refiner_seconds,
         connections=stats.connections,
+        memory_budget_bytes=stats.memory_budget_bytes,
+        memory_reserved_bytes=stats.memory_reserved_bytes,
+        memory_available_bytes=stats.memory_available_bytes,
+        memory_holds_back=stats.memory_holds_back,
+        memory_holds=stats.memory_holds,
     )
 
 

@@ -70,6 +70,16 @@ class ServerStats:
     refiner_steps: int
     refiner_seconds: float
     connections: int
+    memory_budget_bytes: int
+    """Beyond mapped files: what jobs may take together; 0 without a budget."""
+    memory_reserved_bytes: int
+    """What those that are started take at most, as estimated."""
+    memory_available_bytes: int
+    """Of the machine, when last looked at while jobs waited; 0 before that."""
+    memory_holds_back: bool
+    """A job waits for memory, not for a lane."""
+    memory_holds: int
+    """How often that has begun."""
 
 
 class Health(IntEnum):

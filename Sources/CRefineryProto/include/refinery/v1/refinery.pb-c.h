@@ -681,7 +681,7 @@ struct  Refinery__V1__Queued
 {
   ProtobufCMessage base;
   /*
-   * Jobs ahead of this one.
+   * Jobs that will be begun before this one.
    */
   uint32_t place;
   Refinery__V1__Queued__EtaSecondsPresenceCase eta_seconds_presence_case;
@@ -1131,10 +1131,25 @@ struct  Refinery__V1__ServerStats
   uint64_t refiner_steps;
   double refiner_seconds;
   uint32_t connections;
+  /*
+   * Bytes beyond mapped files: what jobs may take together, 0 without a budget, and what those that are
+   * started take at most, as estimated.
+   */
+  uint64_t memory_budget_bytes;
+  uint64_t memory_reserved_bytes;
+  /*
+   * Of the machine, when last looked at while jobs waited; 0 before that.
+   */
+  uint64_t memory_available_bytes;
+  /*
+   * A job waits for memory, not for a lane; and how often that has begun.
+   */
+  protobuf_c_boolean memory_holds_back;
+  uint64_t memory_holds;
 };
 #define REFINERY__V1__SERVER_STATS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__server_stats__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Refinery__V1__PingMessage

@@ -517,7 +517,7 @@ class ServerInfo(_message.Message):
     def __init__(self, version: _Optional[str] = ..., blas_core: _Optional[str] = ..., blas_gflops: _Optional[float] = ..., lanes: _Optional[int] = ..., threads_per_lane: _Optional[int] = ..., default_model: _Optional[str] = ..., request_byte_limit: _Optional[int] = ..., queue_limit: _Optional[int] = ..., side_limit: _Optional[int] = ..., uptime_seconds: _Optional[float] = ...) -> None: ...
 
 class ServerStats(_message.Message):
-    __slots__ = ["accepted", "base_seconds", "base_steps", "cancelled", "connections", "failed", "finished", "queued", "refiner_seconds", "refiner_steps", "refused", "running"]
+    __slots__ = ["accepted", "base_seconds", "base_steps", "cancelled", "connections", "failed", "finished", "memory_available_bytes", "memory_budget_bytes", "memory_holds", "memory_holds_back", "memory_reserved_bytes", "queued", "refiner_seconds", "refiner_steps", "refused", "running"]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     BASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -525,6 +525,11 @@ class ServerStats(_message.Message):
     CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_AVAILABLE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_BUDGET_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_HOLDS_BACK_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_HOLDS_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_RESERVED_BYTES_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     REFINER_SECONDS_FIELD_NUMBER: _ClassVar[int]
     REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -537,12 +542,17 @@ class ServerStats(_message.Message):
     connections: int
     failed: int
     finished: int
+    memory_available_bytes: int
+    memory_budget_bytes: int
+    memory_holds: int
+    memory_holds_back: bool
+    memory_reserved_bytes: int
     queued: int
     refiner_seconds: float
     refiner_steps: int
     refused: int
     running: int
-    def __init__(self, accepted: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., refused: _Optional[int] = ..., queued: _Optional[int] = ..., running: _Optional[int] = ..., base_steps: _Optional[int] = ..., base_seconds: _Optional[float] = ..., refiner_steps: _Optional[int] = ..., refiner_seconds: _Optional[float] = ..., connections: _Optional[int] = ...) -> None: ...
+    def __init__(self, accepted: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., refused: _Optional[int] = ..., queued: _Optional[int] = ..., running: _Optional[int] = ..., base_steps: _Optional[int] = ..., base_seconds: _Optional[float] = ..., refiner_steps: _Optional[int] = ..., refiner_seconds: _Optional[float] = ..., connections: _Optional[int] = ..., memory_budget_bytes: _Optional[int] = ..., memory_reserved_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., memory_holds_back: bool = ..., memory_holds: _Optional[int] = ...) -> None: ...
 
 class Size(_message.Message):
     __slots__ = ["height", "width"]
