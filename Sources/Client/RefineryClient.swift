@@ -144,6 +144,11 @@ public final class RefineryClient: Sendable {
         try await job(.cancelJob(jobID, outcome))
     }
 
+    /// Makes a job that goes on from a paused one; follow it with ``watch(_:after:)``.
+    public func resume(_ request: ResumeRequest) async throws -> JobDescription {
+        try await job(.resumeJob(request))
+    }
+
     /// A finished image's file, in pieces, checked against its SHA-256.
     public func image(_ index: Int, of jobID: String) async throws -> [UInt8] {
         var png: [UInt8] = []

@@ -58,11 +58,18 @@ public struct Event: Equatable, Sendable {
         public var etaSeconds: Double?
         public var imageIndex: Int
         public var imageCount: Int
+        /// The image's branch, by its place in the request; nil in a job without branches.
+        public var branch: Int?
+        /// Finished steps of all the job's images, and how many there are: a step that several branches
+        /// share is one.
+        public var jobStep: Int
+        public var jobSteps: Int
 
         public init(
             phase: Phase, step: Int, steps: Int, phaseStep: Int, phaseSteps: Int, timestep: Double,
             sigma: Double, stepSeconds: Double, elapsedSeconds: Double, etaSeconds: Double?,
-            imageIndex: Int, imageCount: Int
+            imageIndex: Int, imageCount: Int, branch: Int? = nil, jobStep: Int = 0,
+            jobSteps: Int = 0
         ) {
             self.phase = phase
             self.step = step
@@ -76,6 +83,9 @@ public struct Event: Equatable, Sendable {
             self.etaSeconds = etaSeconds
             self.imageIndex = imageIndex
             self.imageCount = imageCount
+            self.branch = branch
+            self.jobStep = jobStep
+            self.jobSteps = jobSteps
         }
     }
 
@@ -85,8 +95,14 @@ public struct Event: Equatable, Sendable {
         public var handoff: GenerationPlan.Handoff
         /// SHA-256 of the latents at the handoff (little-endian float32, [4, height/8, width/8]).
         public var latentsSHA256: [UInt8]
+        /// As in ``Progress``.
+        public var branch: Int?
 
-        public init(imageIndex: Int, handoff: GenerationPlan.Handoff, latentsSHA256: [UInt8]) {
+        public init(
+            imageIndex: Int, handoff: GenerationPlan.Handoff, latentsSHA256: [UInt8],
+            branch: Int? = nil
+        ) {
+            self.branch = branch
             self.imageIndex = imageIndex
             self.handoff = handoff
             self.latentsSHA256 = latentsSHA256
@@ -127,12 +143,17 @@ public struct Event: Equatable, Sendable {
         public var sha256: [UInt8]
         public var imageIndex: Int
         public var imageCount: Int
+        /// As in ``Progress``.
+        public var branch: Int?
+        /// Of a job that is paused by it: the steps that it had run. The image is the picture as it is
+        /// predicted then.
+        public var pausedStep: Int?
         /// On the image that completes the job.
         public var summary: Summary?
 
         public init(
             png: [UInt8], size: ImageSize, seed: Int64, sha256: [UInt8], imageIndex: Int,
-            imageCount: Int, summary: Summary?
+            imageCount: Int, branch: Int? = nil, pausedStep: Int? = nil, summary: Summary?
         ) {
             self.png = png
             self.size = size
@@ -140,14 +161,23 @@ public struct Event: Equatable, Sendable {
             self.sha256 = sha256
             self.imageIndex = imageIndex
             self.imageCount = imageCount
+            self.branch = branch
+            self.pausedStep = pausedStep
             self.summary = summary
         }
     }
 
     /// The whole job, over all its images.
     public struct Summary: Equatable, Sendable {
+        /// Steps run, those that branches share once.
         public var baseSteps: Int
         public var refinerSteps: Int
+        /// Of the UNets in these steps: second-order samplers take two a step. Guidance is no second
+        /// one, but twice the work in the same.
+        public var baseEvaluations: Int
+        public var refinerEvaluations: Int
+        /// Evaluations that the separate requests of the branches would have taken on top.
+        public var sharedEvaluations: Int
         public var textEncodingSeconds: Double
         public var imageEncodingSeconds: Double
         public var baseSeconds: Double
@@ -161,7 +191,8 @@ public struct Event: Equatable, Sendable {
         public init(
             baseSteps: Int = 0, refinerSteps: Int = 0, textEncodingSeconds: Double = 0,
             imageEncodingSeconds: Double = 0, baseSeconds: Double = 0, refinerSeconds: Double = 0,
-            decodingSeconds: Double = 0, totalSeconds: Double = 0, isCutShort: Bool = false
+            decodingSeconds: Double = 0, totalSeconds: Double = 0, isCutShort: Bool = false,
+            baseEvaluations: Int = 0, refinerEvaluations: Int = 0, sharedEvaluations: Int = 0
         ) {
             self.baseSteps = baseSteps
             self.refinerSteps = refinerSteps
@@ -172,6 +203,9 @@ public struct Event: Equatable, Sendable {
             self.decodingSeconds = decodingSeconds
             self.totalSeconds = totalSeconds
             self.isCutShort = isCutShort
+            self.baseEvaluations = baseEvaluations
+            self.refinerEvaluations = refinerEvaluations
+            self.sharedEvaluations = sharedEvaluations
         }
     }
 }

@@ -12,6 +12,11 @@ extension GenerationJob {
         limits: GenerationLimits = GenerationLimits(), pictures: PictureLookup = { _ in nil }
     ) throws(GenerationError) {
         for parameter in Parameter.all { try parameter.check(request) }
+        guard request.branches.isEmpty else {
+            self = try GenerationJob(
+                branchesOf: request, models: models, limits: limits, pictures: pictures)
+            return
+        }
         try Self.checkNegatives(request)
         let prompt = try Self.required(
             "positivePrompt", request.positivePrompt,
@@ -42,6 +47,7 @@ extension GenerationJob {
         } else {
             refiner = nil
         }
+        branches = []
         loras = try catalogue.loras(of: request)
 
         requestID = request.requestID.nonEmpty ?? Self.makeRequestID()
@@ -75,7 +81,9 @@ extension GenerationJob {
         priority = request.priority ?? 0
         deadline = request.deadlineMilliseconds.map { .milliseconds($0) }
         isDetached = request.detach ?? false
+        pauseAt = request.pauseAt
         try checkHistory()
+        try checkPause()
     }
 
     private func checkHistory() throws(GenerationError) {
@@ -85,6 +93,24 @@ extension GenerationJob {
             "handoffHistory is \(handoffHistory.rawValue), and without a refiner there is no handoff. "
                 + "Give a refiner too, or leave handoffHistory out.",
             fields: ["handoffHistory", "refiner"])
+    }
+
+    private func checkPause() throws(GenerationError) {
+        guard let pauseAt else { return }
+        guard seeds.count == 1 else {
+            throw GenerationError(
+                .invalidArgument, code: "incompatibleParameters",
+                "pauseAt is for one picture, and numberResults is \(seeds.count): send a request for "
+                    + "each seed.",
+                fields: ["pauseAt", "numberResults"])
+        }
+        guard pauseAt != .handoff || refiner != nil else {
+            throw GenerationError(
+                .invalidArgument, code: "incompatibleParameters",
+                "pauseAt is handoff, and without a refiner there is none: give a step, or a refiner. "
+                    + "ResumeJob may name a refiner all the same.",
+                fields: ["pauseAt", "refiner"])
+        }
     }
 
     private static func required(
@@ -102,7 +128,7 @@ extension GenerationJob {
     }
 
     /// A version 4 UUID (RFC 9562, section 5.4).
-    private static func makeRequestID() -> String {
+    static func makeRequestID() -> String {
         var bytes = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
         bytes[6] = bytes[6] & 0x0F | 0x40
         bytes[8] = bytes[8] & 0x3F | 0x80
@@ -128,9 +154,11 @@ extension GenerationJob {
         }
     }
 
+    static func makeSeed() -> Int64 { .random(in: 1...Int64(UInt32.max)) }
+
     private static func seeds(_ request: GenerationRequest) throws(GenerationError) -> [Int64] {
         let count = request.numberResults ?? Parameter.Default.numberResults
-        let first = request.seed ?? Int64.random(in: 1...Int64(UInt32.max))
+        let first = request.seed ?? makeSeed()
         guard first <= Int64.max - Int64(count - 1) else {
             throw GenerationError(
                 .invalidArgument, code: Parameter.named("seed").code,

@@ -39,7 +39,10 @@ public struct GenerationJob: Equatable, Sendable {
     /// Nil is the scheduler's own.
     public var eta: Double?
     public var handoffHistory: HandoffHistory
+    /// Nil in a job with branches: each has its own.
     public var refiner: Refiner?
+    /// The endings of the job, each other than the others; empty: one, by `refiner`.
+    public var branches: [Branch]
     public var loras: [LoRA]
     /// Nil: the picture starts from noise alone.
     public var imageInput: ImageInput?
@@ -49,6 +52,8 @@ public struct GenerationJob: Equatable, Sendable {
     public var deadline: Duration?
     /// It goes on when the connection that asked for it is lost.
     public var isDetached: Bool
+    /// Only in a job of one picture; ``GenerationPlan/pauseStep`` is what comes of it.
+    public var pauseAt: GenerationRequest.PausePoint?
 
     /// A picture to start from. It has the job's size.
     public struct ImageInput: Equatable, Sendable {
@@ -61,6 +66,11 @@ public struct GenerationJob: Equatable, Sendable {
         public var maskImageName: String?
         /// How much of the schedule is run, 0...1: at 1 hardly anything of `seedImage` is left.
         public var strength: Double
+    }
+
+    /// One ending. Nil is the base's alone.
+    public struct Branch: Equatable, Sendable {
+        public var refiner: Refiner?
     }
 
     public struct Refiner: Equatable, Sendable {

@@ -7,7 +7,13 @@ extension GenerationPlan {
                 ("model", JSONText(model)), ("refinerModel", refinerModel.map { JSONText($0) }),
                 ("width", JSONText(size.width)), ("height", JSONText(size.height)),
                 ("seeds", .array(seeds.map { JSONText($0) })),
-            ] + scheduleMembers + [("fingerprint", JSONText(fingerprint))])
+            ] + scheduleMembers + [
+                (
+                    "branches", branches.isEmpty ? nil : .array(branches.map(\.json))
+                ),
+                ("pauseStep", pauseStep.map { JSONText($0) }), ("resumes", resumes.map(\.json)),
+                ("fingerprint", JSONText(fingerprint)),
+            ])
     }
 
     /// What a job does beyond what its request says.
@@ -37,6 +43,45 @@ extension GenerationPlan {
             refinerSteps: try fields.integer("refinerSteps"),
             handoff: try fields.objectIfAny("handoff").map { fields throws(GenerationError) in
                 try Handoff(fields)
+            },
+            branches: try fields.objectsIfAny("branches").map { fields throws(GenerationError) in
+                try Branch(fields)
+            }, advice: try fields.texts("advice"), fingerprint: try fields.text("fingerprint"))
+        pauseStep = try fields.integerIfAny("pauseStep")
+        resumes = try fields.objectIfAny("resumes").map { fields throws(GenerationError) in
+            try Ticket(fields)
+        }
+    }
+}
+
+extension GenerationPlan.Ticket {
+    public var json: JSONText {
+        .object(["jobID": JSONText(jobID), "step": JSONText(step)])
+    }
+
+    init(_ fields: JSONFields) throws(GenerationError) {
+        self.init(jobID: try fields.text("jobID"), step: try fields.integer("step"))
+    }
+}
+
+extension GenerationPlan.Branch {
+    public var json: JSONText {
+        .object([
+            "index": JSONText(index), "refinerModel": refinerModel.map { JSONText($0) },
+            "baseSteps": JSONText(baseSteps), "refinerSteps": JSONText(refinerSteps),
+            "handoff": handoff.map(\.json), "advice": .array(advice.map { JSONText($0) }),
+            "fingerprint": JSONText(fingerprint),
+        ])
+    }
+
+    fileprivate init(_ fields: JSONFields) throws(GenerationError) {
+        self.init(
+            index: try fields.integer("index"),
+            refinerModel: try fields.textIfAny("refinerModel"),
+            baseSteps: try fields.integer("baseSteps"),
+            refinerSteps: try fields.integer("refinerSteps"),
+            handoff: try fields.objectIfAny("handoff").map { fields throws(GenerationError) in
+                try GenerationPlan.Handoff(fields)
             }, advice: try fields.texts("advice"), fingerprint: try fields.text("fingerprint"))
     }
 }
@@ -49,7 +94,7 @@ extension GenerationPlan.Handoff {
         ])
     }
 
-    fileprivate init(_ fields: JSONFields) throws(GenerationError) {
+    init(_ fields: JSONFields) throws(GenerationError) {
         self.init(
             step: try fields.integer("step"), percentage: try fields.number("percentage"),
             timestep: try fields.number("timestep"), sigma: try fields.number("sigma"))
@@ -64,7 +109,9 @@ extension Event.Summary {
             "imageEncodingSeconds": JSONText(imageEncodingSeconds),
             "baseSeconds": JSONText(baseSeconds), "refinerSeconds": JSONText(refinerSeconds),
             "decodingSeconds": JSONText(decodingSeconds), "totalSeconds": JSONText(totalSeconds),
-            "isCutShort": JSONText(isCutShort),
+            "isCutShort": JSONText(isCutShort), "baseEvaluations": JSONText(baseEvaluations),
+            "refinerEvaluations": JSONText(refinerEvaluations),
+            "sharedEvaluations": JSONText(sharedEvaluations),
         ])
     }
 
@@ -82,7 +129,10 @@ extension Event.Summary {
             refinerSeconds: try fields.number("refinerSeconds"),
             decodingSeconds: try fields.number("decodingSeconds"),
             totalSeconds: try fields.number("totalSeconds"),
-            isCutShort: try fields.flag("isCutShort"))
+            isCutShort: try fields.flag("isCutShort"),
+            baseEvaluations: try fields.integer("baseEvaluations"),
+            refinerEvaluations: try fields.integer("refinerEvaluations"),
+            sharedEvaluations: try fields.integer("sharedEvaluations"))
     }
 }
 

@@ -15,6 +15,13 @@ public struct GenerationPlan: Equatable, Sendable {
     public var baseSteps: Int
     public var refinerSteps: Int
     public var handoff: Handoff?
+    /// How a job with branches ends, in the order in which they are made: the earliest handoff first.
+    /// Then `baseSteps`, `refinerSteps`, `handoff` and `refinerModel` are those of the first.
+    public var branches: [Branch]
+    /// Steps after which the job is paused.
+    public var pauseStep: Int?
+    /// The paused job that this one goes on from.
+    public var resumes: Ticket?
     /// Sentences for the person who asked; they change nothing.
     public var advice: [String]
     /// What computes it: equal fingerprints and equal requests give equal bytes.
@@ -39,10 +46,22 @@ public struct GenerationPlan: Equatable, Sendable {
         }
     }
 
+    /// A paused job.
+    public struct Ticket: Equatable, Sendable {
+        public var jobID: String
+        /// Steps that it had run.
+        public var step: Int
+
+        public init(jobID: String, step: Int) {
+            self.jobID = jobID
+            self.step = step
+        }
+    }
+
     public init(
         model: String, refinerModel: String?, size: ImageSize, seeds: [Int64], scheduler: String,
         spacing: String, timesteps: [Double], sigmas: [Double], baseSteps: Int, refinerSteps: Int,
-        handoff: Handoff?, advice: [String], fingerprint: String = ""
+        handoff: Handoff?, branches: [Branch] = [], advice: [String], fingerprint: String = ""
     ) {
         self.model = model
         self.refinerModel = refinerModel
@@ -55,6 +74,7 @@ public struct GenerationPlan: Equatable, Sendable {
         self.baseSteps = baseSteps
         self.refinerSteps = refinerSteps
         self.handoff = handoff
+        self.branches = branches
         self.advice = advice
         self.fingerprint = fingerprint
     }

@@ -6,7 +6,7 @@ extension GenerationRequest {
         requestID = nil
         self.seed = seed
         numberResults = 1
-        (priority, deadlineMilliseconds, detach) = (nil, nil, nil)
+        (priority, deadlineMilliseconds, detach, pauseAt) = (nil, nil, nil, nil)
     }
 
     /// The request that gives the same job again, its name too: every value that it resolved is said.
@@ -44,35 +44,51 @@ extension GenerationRequest {
         priority = job.priority == 0 ? nil : job.priority
         deadlineMilliseconds = job.deadline.map { Int($0 / .milliseconds(1)) }
         detach = job.isDetached ? true : nil
-        guard let asked = job.refiner else { return }
-        var refiner = Refiner()
-        refiner.model = asked.model
-        switch asked.start {
-        case .step(let step): refiner.startStep = step
-        case .percentage(let percentage): refiner.startStepPercentage = percentage
-        case .timestep(let timestep): refiner.startTimestep = timestep
-        case .sigma(let sigma): refiner.startSigma = sigma
-        }
-        refiner.cfgScale = asked.cfgScale
-        refiner.positivePrompt = asked.positivePrompt
-        refiner.negativePrompt = asked.negativePrompt
-        refiner.aestheticScore = asked.aestheticScore
-        refiner.negativeAestheticScore = asked.negativeAestheticScore
-        self.refiner = refiner
+        pauseAt = job.pauseAt
+        branches = job.branches.map { Branch(refiner: $0.refiner.map(Refiner.init)) }
+        refiner = job.refiner.map(Refiner.init)
     }
 
     /// The contract's JSON for it, as ``RequestReader`` reads it: what is absent is left out.
     public var json: JSONText {
-        func members(_ parameters: [Parameter]) -> [(key: String, value: JSONText?)] {
-            parameters.map { ($0.key, $0.json(in: self)) }
-        }
-        let refinerPrefix = "refiner."
-        var all = members(Parameter.all.filter { !$0.name.hasPrefix(refinerPrefix) })
-        if refiner != nil {
-            let inner = members(Parameter.all.filter { $0.name.hasPrefix(refinerPrefix) })
-            all.append(("refiner", .object(inner)))
-        }
+        var all = members { !$0.hasPrefix(Self.refinerPrefix) }
+        all.append(("refiner", refinerJSON))
         return .object(all)
+    }
+
+    private static let refinerPrefix = "refiner."
+
+    private var refinerJSON: JSONText? {
+        refiner == nil ? nil : .object(members { $0.hasPrefix(Self.refinerPrefix) })
+    }
+
+    private func members(_ areWanted: (String) -> Bool) -> [(key: String, value: JSONText?)] {
+        Parameter.all.filter { areWanted($0.name) }.map { ($0.key, $0.json(in: self)) }
+    }
+
+    fileprivate static func json(_ branch: Branch) -> JSONText {
+        var request = GenerationRequest()
+        request.refiner = branch.refiner
+        return .object(["refiner": request.refinerJSON])
+    }
+}
+
+extension GenerationRequest.Refiner {
+    /// The one that gives the same again: every value is said.
+    fileprivate init(_ resolved: GenerationJob.Refiner) {
+        self.init()
+        model = resolved.model
+        switch resolved.start {
+        case .step(let step): startStep = step
+        case .percentage(let percentage): startStepPercentage = percentage
+        case .timestep(let timestep): startTimestep = timestep
+        case .sigma(let sigma): startSigma = sigma
+        }
+        cfgScale = resolved.cfgScale
+        positivePrompt = resolved.positivePrompt
+        negativePrompt = resolved.negativePrompt
+        aestheticScore = resolved.aestheticScore
+        negativeAestheticScore = resolved.negativeAestheticScore
     }
 }
 
@@ -111,6 +127,10 @@ extension Parameter {
             request[keyPath: field].map {
                 .object(["top": JSONText($0.top), "left": JSONText($0.left)])
             }
+        case .pause(let field, _):
+            request[keyPath: field].map(Self.json)
+        case .branches:
+            request.branches.isEmpty ? nil : .array(request.branches.map(GenerationRequest.json))
         case .loras:
             request.loras.isEmpty ? nil : .array(request.loras.map(Self.json))
         }

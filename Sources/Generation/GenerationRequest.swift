@@ -32,7 +32,10 @@ public struct GenerationRequest: Equatable, Sendable {
     public var eta: Double?
     /// A raw value of ``GenerationJob/HandoffHistory``, once checked.
     public var handoffHistory: String?
+    /// With `branches`, what these have in common.
     public var refiner: Refiner?
+    /// The endings of the job; empty: one, by `refiner`.
+    public var branches: [Branch] = []
     /// A picture to start from: the SHA-256 of its uploaded file in hex.
     public var seedImage: String?
     /// Likewise: where it is white `seedImage` is made anew, where it is black it stays.
@@ -46,6 +49,8 @@ public struct GenerationRequest: Equatable, Sendable {
     public var deadlineMilliseconds: Int?
     /// The job goes on when the connection that asked for it is lost.
     public var detach: Bool?
+    /// Where the job stops, with a preview, to be resumed by others.
+    public var pauseAt: PausePoint?
 
     public init() {}
 
@@ -70,6 +75,23 @@ public struct GenerationRequest: Equatable, Sendable {
 }
 
 extension GenerationRequest {
+    /// One ending of a job: all of them go on from the same base steps.
+    public struct Branch: Equatable, Sendable {
+        /// What it leaves out is as in the request's `refiner`, of which it need say no more than where
+        /// it takes over. Nil: the base ends the picture alone.
+        public var refiner: Refiner?
+
+        public init(refiner: Refiner? = nil) { self.refiner = refiner }
+    }
+
+    /// Where a job is paused, between two steps.
+    public enum PausePoint: Equatable, Sendable {
+        /// After so many of the steps that it runs.
+        case step(Int)
+        /// Before the refiner's first.
+        case handoff
+    }
+
     /// A textual inversion: learned vectors for a word that the prompts may use.
     public struct Embedding: Equatable, Sendable {
         /// The model, whose id is the word.

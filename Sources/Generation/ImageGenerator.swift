@@ -40,6 +40,8 @@ extension ImageGenerator {
 }
 
 /// One job's computation: a value the caller advances, so progress and cancelling need no callbacks.
+/// Images come in the order of ``GenerationPlan/imageCount``; each begins after its
+/// ``GenerationPlan/sharedSteps(ofImage:)``, with the base's state of that moment.
 /// Not thread-safe: one lane owns it. Dropping it cancels the rest.
 public protocol GenerationRun: AnyObject {
     /// What the next `advance()` will do; nil when all is done.
@@ -56,6 +58,9 @@ public protocol GenerationRun: AnyObject {
     ///
     /// - Returns: nil before the image's first step, when nothing is predicted yet: ask again after it.
     func skip(to target: SkipTarget) -> SkipReport?
+
+    /// The picture as it is predicted now, after at least one of its steps; changes nothing.
+    func preview() throws(GenerationError) -> DecodedImage
 
     /// Where it stands now; nil while nothing is done that is worth keeping, and when all is done.
     func checkpoint() -> GenerationCheckpoint?
@@ -93,18 +98,22 @@ public struct StepReport: Equatable, Sendable {
     public var step: Int
     public var timestep: Double
     public var sigma: Double
-    /// After the last base step, when a refiner follows: SHA-256 of the latents it takes over.
+    /// Of the UNet.
+    public var evaluations: Int
+    /// After the last base step, when a refiner follows: SHA-256 of the latents it takes over. Or after
+    /// the refiner's first step, where a branch begins with that.
     public var handoffLatentsSHA256: [UInt8]?
 
     public init(
         phase: Phase, imageIndex: Int, step: Int, timestep: Double, sigma: Double,
-        handoffLatentsSHA256: [UInt8]? = nil
+        evaluations: Int = 1, handoffLatentsSHA256: [UInt8]? = nil
     ) {
         self.phase = phase
         self.imageIndex = imageIndex
         self.step = step
         self.timestep = timestep
         self.sigma = sigma
+        self.evaluations = evaluations
         self.handoffLatentsSHA256 = handoffLatentsSHA256
     }
 }

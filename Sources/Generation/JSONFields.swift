@@ -32,6 +32,10 @@ struct JSONFields {
         return Int(integer)
     }
 
+    func integerIfAny(_ name: String) throws(GenerationError) -> Int? {
+        values[name] == nil ? nil : try integer(name)
+    }
+
     func number(_ name: String) throws(GenerationError) -> Double {
         try Self.number(value(name), name)
     }
@@ -46,6 +50,12 @@ struct JSONFields {
     func objectIfAny(_ name: String) throws(GenerationError) -> JSONFields? {
         guard let value = values[name] else { return nil }
         return try JSONFields(value)
+    }
+
+    /// Empty where there is none.
+    func objectsIfAny(_ name: String) throws(GenerationError) -> [JSONFields] {
+        guard values[name] != nil else { return [] }
+        return try elements(name) { value throws(GenerationError) in try JSONFields(value) }
     }
 
     func integers(_ name: String) throws(GenerationError) -> [Int64] {

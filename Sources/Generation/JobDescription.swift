@@ -26,6 +26,8 @@ public struct JobDescription: Equatable, Sendable {
     public var sequence: UInt64
     /// Why it failed or was cancelled.
     public var error: GenerationError?
+    /// The paused job that it goes on from.
+    public var resumes: String?
 
     public init(
         id: String, state: JobState, plan: GenerationPlan, createdMilliseconds: Int64,
@@ -34,7 +36,7 @@ public struct JobDescription: Equatable, Sendable {
         self.id = id
         self.state = state
         imageIndex = 0
-        imageCount = plan.seeds.count
+        imageCount = plan.imageCount
         step = 0
         baseSteps = plan.baseSteps
         refinerSteps = plan.refinerSteps
@@ -43,6 +45,7 @@ public struct JobDescription: Equatable, Sendable {
         size = plan.size
         self.createdMilliseconds = createdMilliseconds
         self.sequence = sequence
+        resumes = plan.resumes?.jobID
     }
 }
 
@@ -53,11 +56,13 @@ public enum JobState: Int32, Sendable, CaseIterable {
     case finished = 3
     case failed = 4
     case cancelled = 5
+    /// It has ended with a preview; others may go on from where it stands.
+    case paused = 6
 
     public var isEnded: Bool {
         switch self {
         case .queued, .running: false
-        case .finished, .failed, .cancelled: true
+        case .finished, .failed, .cancelled, .paused: true
         }
     }
 

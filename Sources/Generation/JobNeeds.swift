@@ -34,6 +34,18 @@ public struct JobNeeds: Equatable, Sendable {
         self.keptByteCount = keptByteCount
     }
 
+    /// As much as either.
+    public mutating func rise(to other: JobNeeds) {
+        workByteCount = max(workByteCount, other.workByteCount)
+        keptByteCount = max(keptByteCount, other.keptByteCount)
+        operations = Operations(
+            textEncoding: max(operations.textEncoding, other.operations.textEncoding),
+            imageEncoding: max(operations.imageEncoding, other.operations.imageEncoding),
+            baseStep: max(operations.baseStep, other.operations.baseStep),
+            refinerStep: max(operations.refinerStep, other.operations.refinerStep),
+            decoding: max(operations.decoding, other.operations.decoding))
+    }
+
     /// Of the job alone.
     public var byteCount: Int { workByteCount + keptByteCount }
 }

@@ -21,6 +21,8 @@ extension Parameter {
         case .seed(let field, let range):
             try check(request[keyPath: field], range)
         case .flag: break
+        case .pause(let field, let range):
+            if case .step(let step) = request[keyPath: field] { try check(step, range) }
         case .number(let field, let range):
             guard let number = request[keyPath: field] else { return }
             // A NaN is in no range; so it and the infinities are told like any other value.
@@ -56,6 +58,8 @@ extension Parameter {
                 return
             }
             throw invalid("is \(quoted(text)): it must be \(choices.joined(separator: " or "))")
+        case .branches(let count):
+            try check(request.branches, count: count)
         case .loras(let count, let weight):
             try check(request.loras, count: count, weight: weight)
         }
@@ -110,5 +114,12 @@ extension Parameter {
 
     func invalid(_ problem: String, part: String = "") -> GenerationError {
         .invalid(name + part, code: code, "\(name)\(part) \(problem).")
+    }
+    private func check(
+        _ branches: [GenerationRequest.Branch], count: Int
+    ) throws(GenerationError) {
+        // What is in them is checked with each one's separate request.
+        guard branches.count > count else { return }
+        throw invalid("has \(branches.count) entries: there may be at most \(count)")
     }
 }

@@ -35,6 +35,10 @@ public struct Parameter: Sendable {
         /// One of a few words.
         case choice(Field<String>, [String])
         case flag(Field<Bool>)
+        /// A step, or the handoff.
+        case pause(Field<GenerationRequest.PausePoint>, ClosedRange<Int>)
+        /// Endings: how many.
+        case branches(count: Int)
         /// How many, and how much each may weigh.
         case loras(count: Int, weight: ClosedRange<Double>)
     }
@@ -79,6 +83,11 @@ public struct Parameter: Sendable {
 
     /// More LoRA than this in one request are refused.
     public static let loraCountMaximum = 8
+
+    /// More branches than this in one request are refused.
+    public static let branchCountMaximum = 16
+    /// Of all branches together.
+    public static let branchImageMaximum = 64
 
     /// Every parameter, in the order in which they are checked and documented.
     public static let all: [Parameter] = [
@@ -207,6 +216,11 @@ public struct Parameter: Sendable {
             default: plain(Default.negativeAestheticScore),
             "Score conditioning of the refiner for the negative prompt."),
         Parameter(
+            "branches", .branches(count: branchCountMaximum), default: "none, one ending",
+            "Endings that share the base's steps, {refiner}: what one leaves out is as in refiner, and "
+                + "without one the base ends the picture alone. At most \(branchImageMaximum) pictures."
+        ),
+        Parameter(
             "seedImage", .picture(\.seedImage), default: "none, noise alone",
             "A picture to start from: the SHA-256 of a PNG sent with UploadImage."),
         Parameter(
@@ -231,6 +245,10 @@ public struct Parameter: Sendable {
         Parameter(
             "detach", .flag(\.detach), default: "false",
             "Whether the job goes on when the connection that asked for it is lost."),
+        Parameter(
+            "pauseAt", .pause(\.pauseAt, 1...99), default: "never",
+            "Steps after which the job is paused with a preview, or handoff; ResumeJob goes on from it."
+        ),
     ]
 }
 

@@ -81,6 +81,33 @@ public enum RequestReader {
         return request
     }
 
+    fileprivate static func readBranches(
+        _ value: JSONValue, path: String
+    ) throws(GenerationError) -> [GenerationRequest.Branch] {
+        guard case .array(let elements) = value else {
+            throw wrongType(value, path: path, wanted: "an array of objects")
+        }
+        var branches: [GenerationRequest.Branch] = []
+        for (index, element) in elements.enumerated() {
+            let path = "\(path)[\(index)]"
+            guard case .object(let members) = element else {
+                throw wrongType(
+                    element, path: path, wanted: "an object, with refiner or with nothing in it")
+            }
+            // The keys of a request's own refiner.
+            var holder = GenerationRequest()
+            for member in members {
+                let path = joined(path, member.key)
+                guard member.key == "refiner" else {
+                    throw unknown(path, key: member.key, known: ["refiner"])
+                }
+                try readRefiner(member.value, path: path, &holder)
+            }
+            branches.append(GenerationRequest.Branch(refiner: holder.refiner))
+        }
+        return branches
+    }
+
     private static func readRefiner(
         _ value: JSONValue, path: String, _ request: inout GenerationRequest
     ) throws(GenerationError) {
@@ -183,6 +210,10 @@ extension Parameter {
         case .point(let field, _):
             let (top, left) = try pair(value, "top", "left", path: path)
             request[keyPath: field] = ImagePoint(top: top, left: left)
+        case .pause(let field, _):
+            request[keyPath: field] = try Self.pausePoint(value, path: path)
+        case .branches:
+            request.branches = try RequestReader.readBranches(value, path: path)
         case .loras:
             request.loras = try Self.loras(value, path: path)
         }

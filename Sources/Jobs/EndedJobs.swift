@@ -1,6 +1,7 @@
 internal import Generation
 
-/// How long ended jobs and their pictures are kept; the oldest go first.
+/// How long ended jobs and their pictures are kept, paused ones and where they stand too; the oldest go
+/// first.
 public struct Retention: Equatable, Sendable {
     public var age: Duration
     /// Of the pictures' files together.
@@ -43,10 +44,10 @@ struct EndedJobs {
     }
 
     /// Removes what is beyond the limits.
-    /// - Returns: the ids of what is gone.
-    mutating func prune(_ retention: Retention, now: Int64) -> [JobID] {
+    /// - Returns: what is gone.
+    mutating func prune(_ retention: Retention, now: Int64) -> [EndedJob] {
         let eldest = now - retention.age.wholeMilliseconds
-        var gone: [JobID] = []
+        var gone: [EndedJob] = []
         var passed = 0
         for (id, time) in order {
             let isOver =
@@ -54,9 +55,9 @@ struct EndedJobs {
                 || time < eldest
             guard isOver else { break }
             passed += 1
-            guard jobs[id]?.description.endedMilliseconds == time else { continue }
+            guard let job = jobs[id], job.description.endedMilliseconds == time else { continue }
             remove(id)
-            gone.append(id)
+            gone.append(job)
         }
         order.removeFirst(passed)
         return gone

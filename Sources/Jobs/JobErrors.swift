@@ -29,6 +29,18 @@ extension GenerationError {
         "The job has no refiner to skip to. Cancel it with DISCARD or DECODE_NOW.",
         fields: ["outcome"])
 
+    static let cannotCutPaused = GenerationError(
+        .failedPrecondition, code: "taskPaused",
+        "The job is paused: it has its preview. Resume it for a picture, or cancel it with DISCARD.",
+        fields: ["outcome"])
+
+    static func notPaused(_ id: JobID, _ state: JobState) -> GenerationError {
+        GenerationError(
+            .failedPrecondition, code: "taskNotPaused",
+            "The job \(id.name.debugDescription) is \(state), and only a paused one can be resumed: that is "
+                + "one whose request says pauseAt, once it has come there.", fields: ["taskUUID"])
+    }
+
     static func imageNotFound(_ index: Int, of id: JobID) -> GenerationError {
         GenerationError(
             .notFound, code: "imageNotFound",

@@ -52,7 +52,8 @@ struct JobFeed {
                 timeMilliseconds: timeMilliseconds, size: image.size, seed: image.seed,
                 byteCount: image.png.count, sha256: image.sha256)
             kept = JobWatcher.Kept(
-                facts: facts, imageCount: image.imageCount, summary: image.summary)
+                facts: facts, imageCount: image.imageCount, branch: image.branch,
+                pausedStep: image.pausedStep, summary: image.summary)
         }
         add(Held(event: event, image: kept, isReleased: false))
         return event.sequence
@@ -67,9 +68,14 @@ struct JobFeed {
     }
 
     /// The end, after which nothing is told: what is still held back has not come true.
-    mutating func end(_ result: Result<Void, GenerationError>, timeMilliseconds time: Int64) {
+    mutating func end(
+        _ result: Result<Void, GenerationError>, isPaused: Bool, timeMilliseconds time: Int64
+    ) {
         held = []
-        for watcher in watchers { watcher.add(result, ending: sequence + 1, of: jobID, at: time) }
+        let state = isPaused ? .paused : JobState(ending: result.error)
+        for watcher in watchers {
+            watcher.add(result, state, ending: sequence + 1, of: jobID, at: time)
+        }
         watchers = []
     }
 
@@ -123,9 +129,10 @@ struct JobFeed {
     // MARK: From the store
 
     /// Takes over what the job told before this start of the server.
-    mutating func keep(_ job: StoredJob) { kept = Self.entries(of: job, isFinished: false) }
+    mutating func keep(_ job: StoredJob) { kept = Self.entries(of: job, ending: nil) }
 
-    static func entries(of job: StoredJob, isFinished: Bool) -> [JobWatcher.Entry] {
+    /// - Parameter ending: of a job that has ended.
+    static func entries(of job: StoredJob, ending: StoredEnding?) -> [JobWatcher.Entry] {
         func entry(
             _ content: Event.Content, _ sequence: UInt64, _ time: Int64
         ) -> JobWatcher.Entry {
@@ -134,18 +141,24 @@ struct JobFeed {
             return .update(.event(event))
         }
         var entries = [entry(.accepted(job.plan), job.acceptedSequence, job.createdMilliseconds)]
-        if let handoff = job.plan.handoff {
-            entries += job.handoffs.map {
-                let handedOff = Event.HandedOff(
-                    imageIndex: $0.imageIndex, handoff: handoff, latentsSHA256: $0.latentsSHA256)
-                return entry(.handedOff(handedOff), $0.sequence, $0.timeMilliseconds)
+        entries += job.handoffs.compactMap { stored in
+            guard let handoff = job.plan.ending(ofImage: stored.imageIndex).handoff else {
+                return nil
             }
+            let handedOff = Event.HandedOff(
+                imageIndex: stored.imageIndex, handoff: handoff,
+                latentsSHA256: stored.latentsSHA256,
+                branch: job.plan.branch(ofImage: stored.imageIndex))
+            return entry(.handedOff(handedOff), stored.sequence, stored.timeMilliseconds)
         }
         entries += job.images.map { facts in
-            let isLast = isFinished && facts.index == job.images.last?.index
+            let isLast =
+                ending != nil && ending?.error == nil && facts.index == job.images.last?.index
             return .image(
                 JobWatcher.Kept(
-                    facts: facts, imageCount: job.plan.seeds.count,
+                    facts: facts, imageCount: job.plan.imageCount,
+                    branch: job.plan.branch(ofImage: facts.index),
+                    pausedStep: ending?.isPaused == true ? job.plan.pauseStep : nil,
                     summary: isLast ? job.summary : nil))
         }
         return entries.sorted { $0.sequence < $1.sequence }

@@ -32,10 +32,13 @@ struct JobProgress {
     }
 
     /// Every image is made.
-    private var isComplete: Bool { imageIndex == plan.seeds.count || isCutShort }
+    private var isComplete: Bool { imageIndex == plan.imageCount || isCutShort }
     private var isCutShort = false
 
-    func work(_ phase: Phase) -> Work { left.work(phase) }
+    /// How the image under way ends.
+    private var ending: GenerationPlan.Branch { plan.ending(ofImage: imageIndex) }
+
+    func work(_ phase: Phase) -> Work { left.work(phase, ofImage: imageIndex) }
 
     /// The phase's next unit is about to run; nil where that is not told.
     func begin(_ phase: Phase, elapsed: Double) -> Event.Content? {
@@ -47,7 +50,7 @@ struct JobProgress {
     }
 
     mutating func textEncoded(seconds: Double, elapsed: Double) -> [Event.Content] {
-        left.finish(.textEncoding)
+        left.finish(.textEncoding, ofImage: imageIndex)
         summary.textEncodingSeconds += seconds
         return [
             progress(.textEncoding, phaseStep: 1, phaseSteps: 1, seconds: seconds, elapsed: elapsed)
@@ -55,7 +58,7 @@ struct JobProgress {
     }
 
     mutating func imageEncoded(seconds: Double, elapsed: Double) -> [Event.Content] {
-        left.finish(.imageEncoding)
+        left.finish(.imageEncoding, ofImage: imageIndex)
         summary.imageEncodingSeconds += seconds
         return [
             progress(
@@ -63,38 +66,52 @@ struct JobProgress {
         ]
     }
 
-    /// The progress, and after the last of the base's steps the handoff.
+    /// The progress, and where the refiner takes over the handoff.
     mutating func stepped(
         _ report: StepReport, seconds: Double, elapsed: Double
     ) -> [Event.Content] {
-        left.finish(report.phase)
+        left.finish(report.phase, ofImage: imageIndex)
         step = report.step
         let isBase = report.phase == .base
         if isBase {
             summary.baseSteps += 1
             summary.baseSeconds += seconds
+            summary.baseEvaluations += report.evaluations
+            // Not of steps that are run again, for an image that is begun anew.
+            if step > plan.sharedSteps(ofImage: imageIndex) {
+                summary.sharedEvaluations += report.evaluations * branchesBehind
+            }
         } else {
             summary.refinerSteps += 1
             summary.refinerSeconds += seconds
+            summary.refinerEvaluations += report.evaluations
         }
-        var contents = [
-            progress(
-                report.phase, phaseStep: isBase ? step : step - plan.baseSteps,
-                phaseSteps: isBase ? plan.baseSteps : plan.refinerSteps,
-                timestep: report.timestep, sigma: report.sigma, seconds: seconds, elapsed: elapsed)
-        ]
-        if isBase, step == plan.baseSteps, let handoff = plan.handoff {
-            contents.append(
-                .handedOff(
-                    Event.HandedOff(
-                        imageIndex: imageIndex, handoff: handoff,
-                        latentsSHA256: report.handoffLatentsSHA256 ?? [])))
+        let progress = progress(
+            report.phase, phaseStep: isBase ? step : step - ending.baseSteps,
+            phaseSteps: isBase ? ending.baseSteps : ending.refinerSteps,
+            timestep: report.timestep, sigma: report.sigma, seconds: seconds, elapsed: elapsed)
+        guard let digest = report.handoffLatentsSHA256, let handedOff = handedOff(digest) else {
+            return [progress]
         }
-        return contents
+        return isBase ? [progress, handedOff] : [handedOff, progress]
+    }
+
+    /// Images that go on from the base step that the one under way has just run.
+    private var branchesBehind: Int {
+        plan.branches.isEmpty ? 0 : plan.branches.count - 1 - imageIndex % plan.branches.count
+    }
+
+    private func handedOff(_ digest: [UInt8]) -> Event.Content? {
+        ending.handoff.map {
+            .handedOff(
+                Event.HandedOff(
+                    imageIndex: imageIndex, handoff: $0, latentsSHA256: digest,
+                    branch: plan.branch(ofImage: imageIndex)))
+        }
     }
 
     mutating func decoded(seconds: Double, elapsed: Double) -> [Event.Content] {
-        left.finish(.decoding)
+        left.finish(.decoding, ofImage: imageIndex)
         summary.decodingSeconds += seconds
         return [
             progress(.decoding, phaseStep: 1, phaseSteps: 1, seconds: seconds, elapsed: elapsed)
@@ -106,16 +123,24 @@ struct JobProgress {
     mutating func skip(_ report: SkipReport) -> [Event.Content] {
         isCutShort = true
         summary.isCutShort = true
-        let stepsLeft = plan.baseSteps + plan.refinerSteps - report.step
-        left.cut(stepsLeft: stepsLeft, of: plan)
+        left.cut(stepsLeft: plan.stepCount - report.step, ofImage: imageIndex, plan)
         step = report.step
-        guard let digest = report.handoffLatentsSHA256, let handoff = plan.handoff else {
-            return []
-        }
-        return [
-            .handedOff(
-                Event.HandedOff(imageIndex: imageIndex, handoff: handoff, latentsSHA256: digest))
-        ]
+        return [report.handoffLatentsSHA256.flatMap(handedOff)].compactMap(\.self)
+    }
+
+    /// The job is to be paused where the run stands.
+    var isAtPause: Bool { step == plan.pauseStep && !isCutShort }
+
+    /// The preview that ends the job as paused.
+    mutating func preview(
+        _ image: DecodedImage, png: [UInt8], seconds: Double, elapsed: Double
+    ) -> Event.Image {
+        summary.decodingSeconds += seconds
+        summary.totalSeconds = elapsed
+        return Event.Image(
+            png: png, size: image.size, seed: image.seed, sha256: SHA256.digest(of: png),
+            imageIndex: imageIndex, imageCount: plan.imageCount, pausedStep: step,
+            summary: summary)
     }
 
     /// The picture itself; with the summary when it is the last.
@@ -124,11 +149,12 @@ struct JobProgress {
     ) -> Event.Image {
         let index = imageIndex
         imageIndex += 1
-        step = 0
+        step = plan.sharedSteps(ofImage: imageIndex)
         summary.totalSeconds = elapsed
         return Event.Image(
             png: png, size: image.size, seed: image.seed, sha256: SHA256.digest(of: png),
-            imageIndex: index, imageCount: plan.seeds.count, summary: isComplete ? summary : nil)
+            imageIndex: index, imageCount: plan.imageCount, branch: plan.branch(ofImage: index),
+            summary: isComplete ? summary : nil)
     }
 
     /// Without the time until it is done, which depends on other jobs too.
@@ -138,9 +164,12 @@ struct JobProgress {
     ) -> Event.Content {
         .progress(
             Event.Progress(
-                phase: phase, step: step, steps: plan.baseSteps + plan.refinerSteps,
+                phase: phase, step: step, steps: plan.stepCount,
                 phaseStep: phaseStep, phaseSteps: phaseSteps, timestep: timestep, sigma: sigma,
                 stepSeconds: seconds, elapsedSeconds: elapsed, etaSeconds: nil,
-                imageIndex: imageIndex, imageCount: plan.seeds.count))
+                imageIndex: imageIndex, imageCount: plan.imageCount,
+                branch: plan.branch(ofImage: imageIndex),
+                jobStep: plan.workedSteps(beforeImage: imageIndex, step: step),
+                jobSteps: plan.workedSteps))
     }
 }

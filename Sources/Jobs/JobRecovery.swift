@@ -35,7 +35,10 @@ struct JobRecovery {
         notices = contents.notices
         files = Dictionary(
             contents.pictures.map { ($0.name, $0.file) }, uniquingKeysWith: { first, _ in first })
-        for job in contents.ended { table.ended.add(job) }
+        for job in contents.ended {
+            table.ended.add(job)
+            if job.description.state == .paused { table.metrics.pausedJobFound() }
+        }
         for job in contents.unfinished { recover(job, into: &table) }
         for (id, problem) in contents.damaged { lose(id, problem, in: &table) }
         do throws(JobStoreError) {
@@ -62,7 +65,7 @@ struct JobRecovery {
             let job = try GenerationJob(
                 stored.request, models: generator.models, limits: configuration.limits,
                 pictures: { pictures.picture(named: $0, of: tenant) })
-            let plan = try generator.plan(job)
+            let plan = try generator.resolve(job)
             let needs = generator.needs(job, plan: plan)
             try table.budget.check(needs, plan)
             let isSame = plan.fingerprint == stored.plan.fingerprint

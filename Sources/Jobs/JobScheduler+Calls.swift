@@ -12,10 +12,28 @@ extension JobScheduler {
         _ request: GenerationRequest, of tenant: String = "", client: UInt64,
         reply: @escaping Reply<JobDescription>
     ) {
+        replyOnceStored(reply, of: tenant) { observer throws(GenerationError) in
+            try submit(request, of: tenant, client: client, observer: observer)
+        }
+    }
+
+    /// Replies with the job that `start` makes or finds, once its watcher is told of it.
+    func replyOnceStored(
+        _ reply: @escaping Reply<JobDescription>, of tenant: String,
+        _ start: (@escaping JobWatcher.Observer) throws(GenerationError) -> JobHandle
+    ) {
         let isReplied = Protected(false)
+        // It holds the watcher, which holds the observer, which holds this: so it is taken out in the end.
+        let handle = Protected<JobHandle?>(nil)
+        let letGo: @Sendable () -> Void = { [self] in
+            let made = handle.withLock { handle in
+                defer { handle = nil }
+                return handle
+            }
+            if let made { leave(made) }
+        }
         do throws(GenerationError) {
-            let handle = Protected<JobHandle?>(nil)
-            let made = try submit(request, of: tenant, client: client) { [self] update in
+            let made = try start { [self] update in
                 guard
                     isReplied.withLock({ isReplied in
                         defer { isReplied = true }
@@ -31,11 +49,11 @@ extension JobScheduler {
                 case .ended(.failure(let error)): reply(.failure(error))
                 case .ended(.success): break
                 }
-                if let handle = handle.withLock({ $0 }) { leave(handle) }
+                letGo()
             }
             handle.withLock { $0 = made }
             // It may have been told before the handle was there.
-            if isReplied.withLock({ $0 }) { leave(made) }
+            if isReplied.withLock({ $0 }) { letGo() }
         } catch {
             reply(.failure(error))
         }
@@ -105,8 +123,9 @@ extension JobScheduler {
         }
     }
 
-    /// Ends a job, or brings it to an early end with a picture; no-op for one that has ended. Replies when
-    /// the store knows of it. Errors: NOT_FOUND, FAILED_PRECONDITION for SKIP_TO_REFINER without one.
+    /// Ends a job, or brings it to an early end with a picture; no-op for one that has ended; a paused one
+    /// can be discarded. Replies when the store knows of it. Errors: NOT_FOUND, FAILED_PRECONDITION for
+    /// SKIP_TO_REFINER without one, and for a picture of a paused job.
     public func cancel(
         _ id: JobID, _ outcome: CancelOutcome, reply: @escaping Reply<JobDescription>
     ) {
@@ -114,8 +133,8 @@ extension JobScheduler {
             try change { table throws(GenerationError) in
                 if let job = table.live[id] {
                     try table.cancel(job, outcome)
-                } else if table.ended[id] == nil {
-                    throw .jobNotFound(id)
+                } else {
+                    try table.cancelEnded(id, outcome)
                 }
             }
         } catch {

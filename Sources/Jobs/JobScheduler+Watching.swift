@@ -15,7 +15,7 @@ extension JobScheduler {
                 handle = JobHandle(watcher: watcher, job: job, isOwner: isOwner)
                 table.own(job, isOwner)
                 table.watch(job, watcher, after: 0)
-            } else if let ended = table.ended[id], ended.description.state == .finished {
+            } else if let ended = table.ended[id], ended.description.error == nil {
                 guard ended.digest == digest else { throw .conflict }
                 handle = JobHandle(watcher: watcher, job: nil)
                 endedWatcher = watcher
@@ -44,8 +44,7 @@ extension JobScheduler {
             guard let history = try store.history(of: id) else {
                 return [.update(.ended(.failure(.jobNotFound(id))))]
             }
-            let entries = JobFeed.entries(
-                of: history.job, isFinished: history.ending.error == nil)
+            let entries = JobFeed.entries(of: history.job, ending: history.ending)
             let end: Result<Void, GenerationError> =
                 history.ending.error.map { .failure($0) } ?? .success(())
             return entries + [.update(.ended(end))]

@@ -163,7 +163,7 @@ public final class JobScheduler: Sendable {
             let job = try GenerationJob(
                 request, models: generator.models, limits: limits,
                 pictures: { pictures.picture(named: $0, of: tenant) })
-            let plan = try generator.plan(job)
+            let plan = try generator.resolve(job)
             let needs = generator.needs(job, plan: plan)
             try budget.check(needs, plan)
             let deadlines = [deadline, job.deadline].compactMap(\.self)
@@ -181,7 +181,7 @@ public final class JobScheduler: Sendable {
     }
 
     /// - Parameter make: the job, given which attempt under its id it is.
-    private func admit(
+    func admit(
         isOwner: Bool, _ observer: @escaping JobWatcher.Observer, pictures: [StoredPicture],
         _ make: (_ attempt: Int) -> ScheduledJob
     ) throws(GenerationError) -> JobHandle {
@@ -301,7 +301,7 @@ public final class JobScheduler: Sendable {
     /// How the jobs and the machine stand for memory.
     public var memory: MemoryStatistics { table.withLock { $0.memoryStatistics } }
 
-    private var budget: MemoryBudget {
+    var budget: MemoryBudget {
         MemoryBudget(
             byteMaximum: configuration.memoryByteMaximum, laneCount: configuration.laneCount)
     }

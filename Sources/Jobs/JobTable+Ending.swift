@@ -14,7 +14,7 @@ extension JobTable {
         case .discard: interrupt(job, .jobCancelled)
         case .decodeNow: job.cut = .decoding
         case .skipToRefiner:
-            guard job.plan.refinerSteps > 0 else { throw .noRefiner }
+            guard job.job.hasRefiner || job.plan.refinerSteps > 0 else { throw .noRefiner }
             // What is to be decoded already stays so.
             job.cut = job.cut ?? .refiner
         }
@@ -56,6 +56,7 @@ extension JobTable {
     mutating func end(_ job: ScheduledJob, _ result: Result<Void, GenerationError>) {
         job.state = .ending
         job.isOnLane = false
+        job.isPaused = false
         queue.removeAll { $0 === job }
         if case .failure(.serverStopping) = result, isDurable {
             write(
@@ -80,14 +81,14 @@ extension JobTable {
         var error: GenerationError?
         if case .failure(let failure) = result { error = failure }
         var description = describe(job)
-        description.state = JobState(ending: error)
+        description.state = job.isPaused ? .paused : JobState(ending: error)
         description.error = error
         description.endedMilliseconds = clock.wallMilliseconds()
         ended.add(
             EndedJob(
                 id: job.id, description: description, digest: job.digest, attempt: job.attempt,
                 byteCount: job.byteCount))
-        count(job, ServerMetrics.Ending(result), description)
+        count(job, job.isPaused ? .paused : ServerMetrics.Ending(result), description)
         forget(job, telling: result)
         tellPlaces()
     }
@@ -107,15 +108,40 @@ extension JobTable {
         _ job: ScheduledJob, telling result: Result<Void, GenerationError>
     ) {
         let watchers = job.feed.watchers
-        job.feed.end(result, timeMilliseconds: clock.wallMilliseconds())
+        job.feed.end(
+            result, isPaused: job.isPaused, timeMilliseconds: clock.wallMilliseconds())
         ready += watchers
     }
 
     /// Forgets ended jobs that are too old, or too many.
     private mutating func prune() {
-        for id in ended.prune(configuration.retention, now: clock.wallMilliseconds()) {
-            write(.removed(id: id))
+        for job in ended.prune(configuration.retention, now: clock.wallMilliseconds()) {
+            if job.description.state == .paused { metrics.pausedJobDiscarded() }
+            write(.removed(id: job.id))
         }
+    }
+
+    /// Ends an ended job that is paused for good; no-op for any other.
+    ///
+    /// - Throws: NOT_FOUND; FAILED_PRECONDITION for an outcome that would need it to run.
+    mutating func cancelEnded(_ id: JobID, _ outcome: CancelOutcome) throws(GenerationError) {
+        guard var job = ended[id] else { throw .jobNotFound(id) }
+        guard job.description.state == .paused else { return }
+        guard outcome == .discard else { throw .cannotCutPaused }
+        let time = clock.wallMilliseconds()
+        metrics.pausedJobDiscarded()
+        write(.ended(id: id, StoredEnding(error: .jobCancelled, milliseconds: time)))
+        job.description.state = .cancelled
+        job.description.error = .jobCancelled
+        job.description.endedMilliseconds = time
+        ended.add(job)
+        let told = watchers.filter { $0.tenant == id.tenant }
+        for watcher in told {
+            watcher.add(
+                .failure(.jobCancelled), .cancelled, ending: job.description.sequence + 1, of: id,
+                at: time)
+        }
+        ready += told
     }
 
     /// From here on nothing is admitted. Without draining, every job ends with UNAVAILABLE.

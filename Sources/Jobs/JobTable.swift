@@ -111,6 +111,11 @@ struct JobTable {
         ended.remove(job.id)
         metrics.jobAccepted()
         job.feed.release(acceptedSequence)
+        if let resumption = job.resumption, let ticket = job.plan.resumes {
+            let resumed = Event.Resumed(
+                imageIndex: 0, step: ticket.step, reason: resumption.reason)
+            post(.resumed(resumed), to: job)
+        }
         enqueue(job)
         if let interruption = job.interruption { interrupt(job, interruption) }
         if isStopping, !runsQueue { interrupt(job, .serverStopping) }
@@ -213,21 +218,21 @@ struct JobTable {
         }
     }
 
-    mutating func save(
-        _ checkpoint: GenerationCheckpoint, phase: Phase, summary: Event.Summary,
+    /// A checkpoint as the store keeps it.
+    func stored(
+        _ checkpoint: GenerationCheckpoint, _ phase: Phase, _ summary: Event.Summary,
         of job: ScheduledJob
-    ) {
-        write(
-            .checkpoint(
-                id: job.id,
-                StoredCheckpoint(
-                    generation: checkpoint, phase: phase, fingerprint: job.plan.fingerprint,
-                    summary: summary, remaining: job.remaining(at: clock.now()))))
+    ) -> StoredCheckpoint {
+        StoredCheckpoint(
+            generation: checkpoint, phase: phase, fingerprint: job.plan.fingerprint,
+            summary: summary, remaining: job.remaining(at: clock.now()))
     }
 
     /// An image is made; it is told once it is kept. The last one ends the job.
+    /// - Parameter next: where the image after it begins, if not at its first step.
     mutating func finish(
-        _ image: Event.Image, summary: Event.Summary, of job: ScheduledJob
+        _ image: Event.Image, summary: Event.Summary, next: StoredCheckpoint?,
+        of job: ScheduledJob
     ) {
         let time = clock.wallMilliseconds()
         let isLast = image.summary != nil
@@ -240,8 +245,20 @@ struct JobTable {
         write(
             .image(
                 id: job.id, StoredImage(facts: facts, png: image.png), summary: summary,
-                ending: isLast ? StoredEnding(error: nil, milliseconds: time) : nil),
+                next: next,
+                ending: isLast
+                    ? StoredEnding(error: nil, milliseconds: time, isPaused: job.isPaused) : nil),
             .image(job, sequence: sequence, isLast: isLast))
+    }
+
+    /// The preview that ends a job as paused is made; from `next` others go on.
+    mutating func pause(
+        _ image: Event.Image, summary: Event.Summary, next: StoredCheckpoint,
+        of job: ScheduledJob
+    ) {
+        job.isPaused = true
+        job.byteCount += next.generation.state.count
+        finish(image, summary: summary, next: next, of: job)
     }
 
     /// A picture that cannot be kept goes to those who wait for it all the same, and the job fails.

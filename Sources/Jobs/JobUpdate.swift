@@ -8,6 +8,12 @@ public enum JobUpdate: Sendable {
     case ended(Result<Void, GenerationError>)
 }
 
+extension Result where Success == Void, Failure == GenerationError {
+    var error: GenerationError? {
+        if case .failure(let error) = self { error } else { nil }
+    }
+}
+
 /// Someone's hold on a job, or on all of them.
 public struct JobHandle: Sendable {
     /// Empty for one on all jobs.

@@ -9,6 +9,8 @@ final class JobWatcher: @unchecked Sendable {
     struct Kept {
         var facts: StoredImage.Facts
         var imageCount: Int
+        var branch: Int?
+        var pausedStep: Int?
         /// On the one that completed the job.
         var summary: Event.Summary?
 
@@ -19,7 +21,8 @@ final class JobWatcher: @unchecked Sendable {
                 content: .image(
                     Event.Image(
                         png: png, size: facts.size, seed: facts.seed, sha256: facts.sha256,
-                        imageIndex: facts.index, imageCount: imageCount, summary: summary)))
+                        imageIndex: facts.index, imageCount: imageCount, branch: branch,
+                        pausedStep: pausedStep, summary: summary)))
         }
     }
 
@@ -86,16 +89,14 @@ final class JobWatcher: @unchecked Sendable {
 
     /// A job's end.
     func add(
-        _ result: Result<Void, GenerationError>, ending sequence: UInt64, of jobID: JobID,
-        at timeMilliseconds: Int64
+        _ result: Result<Void, GenerationError>, _ state: JobState, ending sequence: UInt64,
+        of jobID: JobID, at timeMilliseconds: Int64
     ) {
         guard self.jobID == nil else { return outbox.append(.update(.ended(result))) }
-        var error: GenerationError?
-        if case .failure(let failure) = result { error = failure }
         add(
             Event(
                 jobID: jobID.name, sequence: sequence, timeMilliseconds: timeMilliseconds,
-                content: .ended(Event.Ended(state: JobState(ending: error), error: error))))
+                content: .ended(Event.Ended(state: state, error: result.error))))
     }
 
     /// Nothing more is told.

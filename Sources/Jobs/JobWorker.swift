@@ -73,6 +73,9 @@ struct JobWorker {
             tell(activity.progress.skip(report))
         }
         guard let phase = activity.run.nextPhase else { throw Self.endedEarly }
+        if activity.progress.isAtPause, phase == .base || phase == .refiner {
+            return try pause(&activity, before: phase, of: job)
+        }
         if let beginning = activity.progress.begin(phase, elapsed: elapsed) { tell([beginning]) }
         let start = clock.now()
         let update = try activity.run.advance()
@@ -90,7 +93,38 @@ struct JobWorker {
             tell(activity.progress.decoded(seconds: seconds, elapsed: elapsed))
             let png = try encode(image, of: job)
             let made = activity.progress.image(image, png: png, elapsed: elapsed)
-            change { $0.finish(made, summary: activity.progress.summary, of: job) }
+            // A branch goes on from where the base stands: that may not be lost with the image before.
+            let next =
+                isDurable ? activity.run.checkpoint().flatMap { $0.step > 0 ? $0 : nil } : nil
+            let phase = activity.run.nextPhase ?? .decoding
+            change { table in
+                table.finish(
+                    made, summary: activity.progress.summary,
+                    next: next.map { table.stored($0, phase, activity.progress.summary, of: job) },
+                    of: job)
+            }
+        }
+    }
+
+    /// Ends the job with a preview of its picture, and keeps where it stands for others.
+    private func pause(
+        _ activity: inout JobActivity, before phase: Phase, of job: ScheduledJob
+    ) throws(GenerationError) {
+        guard let checkpoint = activity.run.checkpoint() else {
+            preconditionFailure("a job is paused between two steps")
+        }
+        let start = clock.now()
+        let preview = try activity.run.preview()
+        let seconds = (clock.now() - start).inSeconds
+        metrics.workDone(activity.progress.work(.decoding), seconds: seconds)
+        let made = activity.progress.preview(
+            preview, png: try encode(preview, of: job), seconds: seconds,
+            elapsed: (clock.now() - activity.began).inSeconds)
+        let summary = activity.progress.summary
+        change { table in
+            table.pause(
+                made, summary: summary, next: table.stored(checkpoint, phase, summary, of: job),
+                of: job)
         }
     }
 
@@ -117,7 +151,10 @@ struct JobWorker {
         var summary = activity.progress.summary
         summary.totalSeconds = (now - activity.began).inSeconds
         let phase = activity.run.nextPhase ?? .decoding
-        change { $0.save(checkpoint, phase: phase, summary: summary, of: job) }
+        change { table in
+            let stored = table.stored(checkpoint, phase, summary, of: job)
+            table.write(.checkpoint(id: job.id, stored))
+        }
     }
 
     private func cut(of job: ScheduledJob) -> SkipTarget? {
@@ -138,7 +175,10 @@ struct JobWorker {
     ) throws(GenerationError) -> [UInt8] {
         do throws(PNGEncodingError) {
             return try PNGEncoder().encode(
-                image, texts: PictureTexts.texts(job.job, job.plan, image))
+                image,
+                texts: PictureTexts.texts(
+                    job.plan.branch(ofImage: image.imageIndex).map(job.job.separate) ?? job.job,
+                    job.plan.separate(ofImage: image.imageIndex), image))
         } catch {
             throw GenerationError(
                 .internal, code: "inferenceError",

@@ -64,8 +64,10 @@ final class ScheduledJob: @unchecked Sendable {
     /// The place last told.
     var place: Int?
     var feed: JobFeed
-    /// Its images so far.
+    /// Its images so far; of a paused one its checkpoint too.
     var byteCount = 0
+    /// It ends so, unless its preview cannot be kept.
+    var isPaused = false
     /// The work of an earlier start, until a lane takes the job up.
     var resumption: JobResumption?
 
@@ -107,20 +109,28 @@ final class ScheduledJob: @unchecked Sendable {
         }
         return estimate
     }
+    /// Of all its images, those that branches share once.
+    var stepCount: Int { plan.workedSteps }
 
     /// What the store is to keep of it when it is accepted.
     func stored(acceptedSequence: UInt64, now: Duration) -> StoredJob {
-        StoredJob(
+        var stored = StoredJob(
             id: id, digest: digest, request: GenerationRequest(resolving: job), plan: plan,
             createdMilliseconds: createdMilliseconds, remaining: remaining(at: now),
             attempt: attempt, acceptedSequence: acceptedSequence)
+        stored.checkpoint = resumption.map {
+            StoredCheckpoint(
+                generation: $0.checkpoint, phase: .base, fingerprint: plan.fingerprint,
+                summary: $0.summary, remaining: stored.remaining)
+        }
+        return stored
     }
 
     /// Until its deadline.
     func remaining(at now: Duration) -> Duration? { deadline.map { $0 - now } }
 }
 
-/// Where a job of an earlier start goes on.
+/// Where a job of an earlier start, or one that resumes another, goes on.
 struct JobResumption {
     var checkpoint: GenerationCheckpoint
     var summary: Event.Summary

@@ -16,7 +16,7 @@ public final class ServerMetrics: Sendable {
 
     /// How an accepted job ends.
     public enum Ending: Sendable {
-        case finished, failed, cancelled
+        case finished, failed, cancelled, paused
     }
 
     public func jobRefused() {
@@ -59,7 +59,24 @@ public final class ServerMetrics: Sendable {
             case .finished: $0.finished += 1
             case .failed: $0.failed += 1
             case .cancelled: $0.cancelled += 1
+            case .paused: $0.paused += 1
             }
+        }
+    }
+
+    /// A paused job of an earlier start is there.
+    public func pausedJobFound() {
+        statistics.withLock {
+            $0.accepted += 1
+            $0.paused += 1
+        }
+    }
+
+    /// A paused job is discarded or forgotten: it counts as cancelled from then on.
+    public func pausedJobDiscarded() {
+        statistics.withLock {
+            $0.paused -= 1
+            $0.cancelled += 1
         }
     }
 

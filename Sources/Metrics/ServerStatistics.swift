@@ -1,5 +1,5 @@
 /// Counts since the start, all of one instant:
-/// accepted = finished + failed + cancelled + queued + running.
+/// accepted = finished + failed + cancelled + queued + running + paused.
 public struct ServerStatistics: Equatable, Sendable {
     public var accepted: UInt64 = 0
     public var finished: UInt64 = 0
@@ -11,6 +11,8 @@ public struct ServerStatistics: Equatable, Sendable {
     public var refused: UInt64 = 0
     public var queued: Int = 0
     public var running: Int = 0
+    /// That have ended so, and that others may go on from.
+    public var paused: Int = 0
     /// What each piece of work took.
     public var workSeconds: [Work.Kind: Histogram] = [:]
     /// How long ended jobs had waited for a lane, and how long they took with that.

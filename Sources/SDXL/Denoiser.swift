@@ -74,6 +74,19 @@ final class Denoiser {
         }
     }
 
+    /// Another that stands where this one does, and goes its own way from here.
+    func fork() -> Denoiser { Denoiser(copying: self) }
+
+    private init(copying other: Denoiser) {
+        latents = other.latents
+        sampler = other.sampler
+        noise = other.noise
+        prediction = other.prediction
+        kept = other.kept
+        height = other.height
+        width = other.width
+    }
+
     /// Forgets earlier predictions, as diffusers' second pipeline does at the handoff.
     func resetHistory() {
         sampler.reset()
@@ -114,10 +127,12 @@ final class Denoiser {
     }
 
     /// Runs one whole step with `unet`.
+    /// - Returns: how often it was evaluated.
     func step(
         _ unet: UNet, _ prompt: PromptEncoding, _ compute: Compute, trace: TraceRecorder?,
         isRefiner: Bool
-    ) {
+    ) -> Int {
+        var evaluations = 0
         repeat {
             guard let evaluation = sampler.evaluation else {
                 preconditionFailure("the run asks for no step after the last")
@@ -129,7 +144,9 @@ final class Denoiser {
                 paste(kept)
             }
             trace?.step(latents, height: height, width: width)
+            evaluations += 1
         } while !sampler.isBetweenSteps
+        return evaluations
     }
 
     /// Latents outside the mask become the picture's again, with as much noise as the next evaluation

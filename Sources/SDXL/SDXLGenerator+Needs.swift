@@ -5,6 +5,17 @@ internal import Tokenization
 // What a job asks of the machine, by its models' shapes.
 extension SDXLGenerator {
     public func needs(_ job: GenerationJob, plan: GenerationPlan) -> JobNeeds {
+        // One ending at a time; the base's state at a handoff is small beside them.
+        guard plan.branches.isEmpty else {
+            func ending(_ index: Int) -> JobNeeds {
+                needs(
+                    job.separate(branch: plan.branches[index].index),
+                    plan: plan.separate(ofImage: index))
+            }
+            return plan.branches.indices.dropFirst().reduce(into: ending(0)) {
+                $0.rise(to: ending($1))
+            }
+        }
         // Models that are gone by now end the job when it begins.
         guard let first = try? expert(job.model, field: "model") else {
             return JobNeeds(job, plan)

@@ -2,6 +2,15 @@ internal import Generation
 internal import Tokenization
 
 // What can be told of a job's prompts before they are encoded.
+
+/// How long prompts are, each read once: the branches of a job share most of theirs.
+struct PromptLengths {
+    /// With weighting, in chunks.
+    fileprivate var chunks: [String: Int] = [:]
+    /// Without: tokens that are cut off.
+    fileprivate var truncated: [String: Int] = [:]
+}
+
 extension SDXLGenerator {
     /// Each prompt that is encoded, once, with its parameter.
     func prompts(of job: GenerationJob) -> [(name: String, text: String)] {
@@ -23,11 +32,11 @@ extension SDXLGenerator {
 
     /// With weighting, every prompt's weights can be read, and no prompt is too long.
     func checkWeights(
-        _ job: GenerationJob, learned: [LearnedWord]
+        _ job: GenerationJob, learned: [LearnedWord], _ lengths: inout PromptLengths
     ) throws(GenerationError) {
         guard let syntax = job.promptWeighting.map(PromptSyntax.init) else { return }
         let tokenizer = CLIPTokenizer.shared
-        for (name, text) in prompts(of: job) {
+        for (name, text) in prompts(of: job) where lengths.chunks[text] == nil {
             let chunkCount: Int
             do {
                 let fragments = try syntax.parse(text)
@@ -46,18 +55,24 @@ extension SDXLGenerator {
                     "\(name) fills \(chunkCount) times \(CLIPTokenizer.chunkLength) tokens: at most "
                         + "\(CLIPTokenizer.chunkMaximum) times are taken; shorten it.")
             }
+            lengths.chunks[text] = chunkCount
         }
     }
 
     /// One sentence for each prompt that the text encoders cannot take whole.
-    func truncationAdvice(_ job: GenerationJob, learned: [LearnedWord]) -> [String] {
+    func truncationAdvice(
+        _ job: GenerationJob, learned: [LearnedWord], _ lengths: inout PromptLengths
+    ) -> [String] {
         guard job.promptWeighting == nil else { return [] }
         return prompts(of: job).compactMap { name, text in
-            let tokens = CLIPTokenizer.shared.encode(
-                text, padding: .endOfText, learned: learned)
-            guard tokens.wasTruncated else { return nil }
+            let count =
+                lengths.truncated[text]
+                ?? CLIPTokenizer.shared.encode(text, padding: .endOfText, learned: learned)
+                .truncatedCount
+            lengths.truncated[text] = count
+            guard count > 0 else { return nil }
             return """
-                \(name) is \(tokens.truncatedCount) tokens too long: the text encoders read the \
+                \(name) is \(count) tokens too long: the text encoders read the \
                 first \(CLIPTokenizer.length - 2), the rest has no effect.
                 """
         }

@@ -69,17 +69,34 @@ public final class SDXLGenerator: ImageGenerator {
     }
 
     public func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan {
+        var lengths = PromptLengths()
+        if job.branches.isEmpty { return try plan(job, &lengths) }
+        var plans: [GenerationPlan] = []
+        for index in job.branches.indices {
+            do throws(GenerationError) {
+                plans.append(try plan(job.separate(branch: index), &lengths))
+            } catch {
+                throw error.inBranch(index)
+            }
+        }
+        return GenerationPlan(joining: plans)
+    }
+
+    /// Of a job without branches.
+    private func plan(
+        _ job: GenerationJob, _ lengths: inout PromptLengths
+    ) throws(GenerationError) -> GenerationPlan {
         let (scheduler, whole) = try resolveSchedule(job)
         try checkEta(job, scheduler.algorithm)
         try checkClipSkip(job)
         let learned = try vocabulary(of: job)
-        try checkWeights(job, learned: learned.words)
+        try checkWeights(job, learned: learned.words, &lengths)
         let first = try firstExpert(job)
         try checkPictures(job, first)
         let schedule = whole.dropFirst(try firstStep(job))
         let loras = current.withLock { $0.loras }
         var advice =
-            truncationAdvice(job, learned: learned.words) + unusedEmbeddingAdvice(job)
+            truncationAdvice(job, learned: learned.words, &lengths) + unusedEmbeddingAdvice(job)
             + (try loras.advice(job))
         var handoff: Handoff?
         var digests = [first.digest] + loras.used(by: job).map(\.digest)
@@ -117,17 +134,18 @@ public final class SDXLGenerator: ImageGenerator {
         let loras = current.withLock { $0.loras }
         let first = try loras.adapted(
             firstExpert(job), id: job.model, .base, for: job)
-        let second =
-            if let refiner = job.refiner {
-                try loras.adapted(
-                    expert(refiner.model, field: "refiner.model"), id: refiner.model, .refiner,
-                    for: job)
-            } else {
-                first.isRefiner ? first : nil
-            }
         let learned = try vocabulary(of: job)
+        let refiners = Self.refiners(of: job, plan)
+        var experts = first.isRefiner ? [(first, ExpertPrompt(refiner: nil, of: job))] : []
+        for refiner in refiners.distinct {
+            let expert = try loras.adapted(
+                expert(refiner.model, field: "refiner.model"), id: refiner.model, .refiner, for: job
+            )
+            experts.append((expert, ExpertPrompt(refiner: refiner, of: job)))
+        }
         let files =
-            [(job.model, first.digest), (plan.refinerModel ?? job.model, (second ?? first).digest)]
+            [(job.model, first.digest)]
+            + zip(refiners.distinct, experts).map { ($0.model, $1.0.digest) }
             + zip(job.embeddings.map(\.model), learned.digests)
             + loras.used(by: job).map { ($0.name, $0.digest) }
         for (id, digest) in files where !Fingerprint.text(plan.fingerprint, covers: digest) {
@@ -140,8 +158,11 @@ public final class SDXLGenerator: ImageGenerator {
         return try SDXLRun(
             plan: plan,
             base: first.isRefiner ? nil : (first, ExpertPrompt(base: job).with(learned)),
-            refiner: second.map {
-                ($0, ExpertPrompt(refiner: job.refiner, of: job).with(learned))
+            refiners: experts.map { ($0, $1.with(learned)) },
+            endings: zip(0..., refiners.ofEndings).map { index, refiner in
+                RunEnding(
+                    baseSteps: plan.ending(ofImage: index).baseSteps,
+                    refiner: first.isRefiner ? 0 : refiner)
             },
             imageInput: job.imageInput, algorithm: scheduler.algorithm, schedule: schedule,
             eta: job.eta, resetsHistoryAtHandoff: job.handoffHistory == .reset,
@@ -150,6 +171,25 @@ public final class SDXLGenerator: ImageGenerator {
                 // What is wrong with the directory as a whole is for those who watch it.
                 _ = try? refresh()
             })
+    }
+
+    /// The refiners of a job's endings, each once, and which of them each ending has, in the order in
+    /// which they are made. Where one takes over does not tell them apart.
+    private static func refiners(
+        of job: GenerationJob, _ plan: GenerationPlan
+    ) -> (distinct: [GenerationJob.Refiner], ofEndings: [Int?]) {
+        let endings =
+            job.branches.isEmpty
+            ? [job.refiner] : plan.branches.map { job.branches[$0.index].refiner }
+        var distinct: [GenerationJob.Refiner] = []
+        let indices = endings.map { refiner -> Int? in
+            guard var refiner else { return nil }
+            refiner.start = .step(0)
+            if let index = distinct.firstIndex(of: refiner) { return index }
+            distinct.append(refiner)
+            return distinct.count - 1
+        }
+        return (distinct, indices)
     }
 
     /// What the files must have beyond the networks.

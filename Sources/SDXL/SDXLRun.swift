@@ -3,8 +3,17 @@ internal import Generation
 internal import Tensors
 internal import Weights
 
+/// How a run ends a picture.
+struct RunEnding {
+    /// All of the steps where there is no refiner.
+    let baseSteps: Int
+    /// Which of the run's.
+    let refiner: Int?
+}
+
 /// One job's computation: texts once, and the picture to start from if there is one; then for each
-/// image the base's steps, the refiner's on the same latents, and the decoding.
+/// image the base's steps, a refiner's on the same latents, and the decoding. With several endings the
+/// base's state is kept at each handoff, and the next image goes on from it.
 final class SDXLRun: GenerationRun {
     private enum Stage {
         case encodeTexts
@@ -17,7 +26,9 @@ final class SDXLRun: GenerationRun {
     private let plan: GenerationPlan
     /// Nil when a refiner finishes a picture by itself.
     private let base: (Expert, ExpertPrompt)?
-    private let refiner: (Expert, ExpertPrompt)?
+    private let refiners: [(Expert, ExpertPrompt)]
+    /// Of each seed, in the order in which they are made: the base's steps never become fewer.
+    private let endings: [RunEnding]
     private let imageInput: GenerationJob.ImageInput?
     private let algorithm: SamplerAlgorithm
     private let schedule: Schedule
@@ -31,9 +42,11 @@ final class SDXLRun: GenerationRun {
 
     private var stage = Stage.encodeTexts
     private var baseEncoding: PromptEncoding?
-    private var refinerEncoding: PromptEncoding?
+    private var refinerEncodings: [PromptEncoding] = []
     private var pictureEncoding: PictureEncoding?
     private var denoiser: Denoiser?
+    /// The base at the handoff of the image under way, where the next image of the same seed begins.
+    private var trunk: Denoiser?
     /// Of the image under way, once the refiner has taken over.
     private var handoffDigest: [UInt8]?
     /// Steps of the image under way that were run before some were left out.
@@ -42,6 +55,8 @@ final class SDXLRun: GenerationRun {
     private var isCutShort = false
 
     /// - Parameters:
+    ///   - base: nil when a refiner finishes a picture by itself.
+    ///   - endings: in the order of the plan's.
     ///   - schedule: the whole one; with `imageInput` the plan may hold only its last steps.
     ///   - eta: of the samplers that take one; nil is their usual.
     ///   - resetsHistoryAtHandoff: whether a multistep sampler forgets the base's predictions, as two
@@ -50,17 +65,19 @@ final class SDXLRun: GenerationRun {
     ///   - checkpoint: of an earlier run, to go on from.
     ///   - filesChanged: called when a model file is found to be another than was opened.
     init(
-        plan: GenerationPlan, base: (Expert, ExpertPrompt)?, refiner: (Expert, ExpertPrompt)?,
-        imageInput: GenerationJob.ImageInput? = nil, algorithm: SamplerAlgorithm,
+        plan: GenerationPlan, base: (Expert, ExpertPrompt)?, refiners: [(Expert, ExpertPrompt)],
+        endings: [RunEnding], imageInput: GenerationJob.ImageInput? = nil,
+        algorithm: SamplerAlgorithm,
         schedule: Schedule, eta: Double? = nil, resetsHistoryAtHandoff: Bool = false,
         noise: @escaping (_ image: Int) -> any NoiseSource,
         from checkpoint: GenerationCheckpoint? = nil, pool: ComputePool,
         trace: TraceRecorder?, filesChanged: @escaping () -> Void = {}
     ) throws(GenerationError) {
-        precondition(base != nil || refiner != nil, "a run has an expert")
+        precondition(base != nil || !refiners.isEmpty, "a run has an expert")
         self.plan = plan
         self.base = base
-        self.refiner = refiner
+        self.refiners = refiners
+        self.endings = endings
         self.imageInput = imageInput
         self.algorithm = algorithm
         self.schedule = schedule
@@ -76,16 +93,21 @@ final class SDXLRun: GenerationRun {
     }
 
     /// Of the executed steps.
-    private var stepCount: Int { plan.baseSteps + plan.refinerSteps }
+    private var stepCount: Int { plan.stepCount }
 
     /// Whose VAE serves the whole job.
-    private var first: Expert? { (base ?? refiner)?.0 }
+    private var first: Expert? { (base ?? refiners.first)?.0 }
+
+    private func ending(of image: Int) -> RunEnding { endings[image % endings.count] }
+
+    /// Another image goes on from where the base stands.
+    private func isShared(_ image: Int) -> Bool { (image + 1) % endings.count > 0 && !isCutShort }
 
     var nextPhase: Phase? {
         switch stage {
         case .encodeTexts: .textEncoding
         case .encodePicture: .imageEncoding
-        case .step(_, let index): index < plan.baseSteps ? .base : .refiner
+        case .step(let image, let index): index < ending(of: image).baseSteps ? .base : .refiner
         case .decode: .decoding
         case .finished: nil
         }
@@ -101,7 +123,7 @@ final class SDXLRun: GenerationRun {
     /// Nothing leaves this run that was computed with other bytes than were opened.
     private func checkFiles() throws(GenerationError) {
         do {
-            let files = [base, refiner].compactMap(\.self).flatMap { expert, prompt in
+            let files = ([base].compactMap(\.self) + refiners).flatMap { expert, prompt in
                 expert.files + prompt.learned.files
             }
             for file in files {
@@ -139,10 +161,10 @@ final class SDXLRun: GenerationRun {
                 return .step(report)
             case .decode(let image):
                 let decoded = try decode(image: image, compute)
-                let isLast = image + 1 == plan.seeds.count || isCutShort
+                let isLast = image + 1 == plan.imageCount || isCutShort
                 // There may be no work for long.
                 if isLast { compute.arena.trim(all: true) }
-                stage = isLast ? .finished : .step(image: image + 1, index: 0)
+                stage = isLast ? .finished : beginning(of: image + 1)
                 return .image(decoded)
             case .finished:
                 preconditionFailure("advance() is not called once nextPhase is nil")
@@ -160,16 +182,32 @@ final class SDXLRun: GenerationRun {
         case .step(let image, let index):
             guard index > 0, let denoiser else { return nil }
             isCutShort = true
-            let goal = target == .decoding ? stepCount : max(index, plan.baseSteps)
+            // Without a refiner there is nothing to skip to but the end.
+            let goal = target == .decoding ? stepCount : max(index, ending(of: image).baseSteps)
             guard goal > index else { return SkipReport(step: index) }
             stepsBeforeCut = stepsBeforeCut ?? index
             denoiser.leap(to: schedule.stepCount - stepCount + goal)
             stage = goal < stepCount ? .step(image: image, index: goal) : .decode(image: image)
-            guard target == .refiner else { return SkipReport(step: goal) }
-            let digest = denoiser.latents.withUnsafeBytes { SHA256.digest(of: $0) }
-            handoffDigest = digest
-            return SkipReport(step: goal, handoffLatentsSHA256: digest)
+            guard goal < stepCount else { return SkipReport(step: goal) }
+            return SkipReport(step: goal, handoffLatentsSHA256: handOff(denoiser))
         }
+    }
+
+    func preview() throws(GenerationError) -> DecodedImage {
+        guard case .step(let image, let index) = stage, index > 0, let denoiser else {
+            preconditionFailure("a preview is asked for between two steps of an image")
+        }
+        let result = Result { () throws(GenerationError) in
+            try pool.withCompute { compute throws(GenerationError) in
+                let ahead = denoiser.fork()
+                ahead.leap(to: schedule.stepCount)
+                var preview = try decode(ahead, image: image, compute)
+                preview.stepsBeforeCut = index
+                return preview
+            }
+        }
+        try checkFiles()
+        return try result.get()
     }
 
     func checkpoint() -> GenerationCheckpoint? {
@@ -187,7 +225,7 @@ final class SDXLRun: GenerationRun {
         }
         return RunCheckpoint.make(
             image: image, step: step, handoffDigest: handoffDigest,
-            stepsBeforeCut: stepsBeforeCut, denoiser: denoiser)
+            stepsBeforeCut: stepsBeforeCut, denoiser: denoiser, trunk: trunk)
     }
 
     /// Where the steps begin: with the first image's noise, or where the earlier run stood.
@@ -196,18 +234,29 @@ final class SDXLRun: GenerationRun {
         let (image, step) = (resumption.checkpoint.imageIndex, resumption.checkpoint.step)
         guard step > 0 else { return .step(image: image, index: 0) }
         let denoiser = makeDenoiser(image: image)
-        try resumption.restore(denoiser)
+        trunk = try resumption.restore(denoiser) { denoiser.fork() }
         self.denoiser = denoiser
-        handoffDigest = resumption.handoffDigest
+        // A job that resumes another has told of no handoff yet.
+        handoffDigest =
+            plan.resumes?.step == step && step <= ending(of: image).baseSteps
+            ? nil : resumption.handoffDigest
         stepsBeforeCut = resumption.stepsBeforeCut
         return step < stepCount ? .step(image: image, index: step) : .decode(image: image)
+    }
+
+    /// Where an image begins that is not the job's first.
+    private func beginning(of image: Int) -> Stage {
+        denoiser = trunk
+        trunk = nil
+        return .step(image: image, index: denoiser == nil ? 0 : plan.sharedSteps(ofImage: image))
     }
 
     private func makeDenoiser(image: Int) -> Denoiser {
         Denoiser(
             algorithm: algorithm, schedule: schedule, eta: eta,
             firstStep: schedule.stepCount - stepCount, picture: pictureEncoding,
-            noise: noise(image), height: plan.size.height / 8, width: plan.size.width / 8,
+            noise: noise(image / endings.count), height: plan.size.height / 8,
+            width: plan.size.width / 8,
             trace: trace)
     }
 
@@ -219,7 +268,7 @@ final class SDXLRun: GenerationRun {
             return encoding
         }
         baseEncoding = base.map(encode)
-        refinerEncoding = refiner.map(encode)
+        refinerEncodings = refiners.map(encode)
     }
 
     private func encodePicture(
@@ -241,9 +290,10 @@ final class SDXLRun: GenerationRun {
     private func step(
         image: Int, index: Int, _ compute: Compute
     ) throws(GenerationError) -> StepReport {
-        let isRefiner = index >= plan.baseSteps
-        guard let (expert, _) = isRefiner ? refiner : base,
-            let prompt = isRefiner ? refinerEncoding : baseEncoding
+        let ending = ending(of: image)
+        let isRefiner = index >= ending.baseSteps
+        guard let (expert, _) = isRefiner ? ending.refiner.map({ refiners[$0] }) : base,
+            let prompt = isRefiner ? ending.refiner.map({ refinerEncodings[$0] }) : baseEncoding
         else {
             preconditionFailure("a plan with refiner steps comes with a refiner")
         }
@@ -254,10 +304,15 @@ final class SDXLRun: GenerationRun {
         guard let denoiser else {
             preconditionFailure("steps follow in order, or a restored denoiser")
         }
-        if index == plan.baseSteps, resetsHistoryAtHandoff {
-            denoiser.resetHistory()
+        var digest: [UInt8]?
+        if isRefiner, index == ending.baseSteps {
+            if isShared(image) { trunk = denoiser.fork() }
+            // No base step of this image has told it.
+            if index > 0, handoffDigest == nil { digest = handOff(denoiser) }
+            if resetsHistoryAtHandoff { denoiser.resetHistory() }
         }
-        denoiser.step(expert.unet, prompt, compute, trace: trace, isRefiner: isRefiner)
+        let evaluations = denoiser.step(
+            expert.unet, prompt, compute, trace: trace, isRefiner: isRefiner)
         let latents = denoiser.latents
         guard latents.allSatisfy(\.isFinite) else {
             throw GenerationError(
@@ -268,24 +323,36 @@ final class SDXLRun: GenerationRun {
                 overflow; check the file's checksum
                 """)
         }
-        let handsOff = index + 1 == plan.baseSteps && plan.refinerSteps > 0
-        if handsOff {
-            trace?.handoff(latents)
-            handoffDigest = latents.withUnsafeBytes { SHA256.digest(of: $0) }
-        }
+        if index + 1 == ending.baseSteps, ending.refiner != nil { digest = handOff(denoiser) }
         return StepReport(
             phase: isRefiner ? .refiner : .base, imageIndex: image, step: index + 1,
-            timestep: plan.timesteps[index], sigma: plan.sigmas[index],
-            handoffLatentsSHA256: handsOff ? handoffDigest : nil)
+            timestep: plan.timesteps[index], sigma: plan.sigmas[index], evaluations: evaluations,
+            handoffLatentsSHA256: digest)
+    }
+
+    /// - Returns: the digest of the latents that the refiner takes over.
+    private func handOff(_ denoiser: Denoiser) -> [UInt8] {
+        trace?.handoff(denoiser.latents)
+        let digest = denoiser.latents.withUnsafeBytes { SHA256.digest(of: $0) }
+        handoffDigest = digest
+        return digest
     }
 
     private func decode(
         image: Int, _ compute: Compute
     ) throws(GenerationError) -> DecodedImage {
-        guard let denoiser, let decoder = first?.decoder else {
-            preconditionFailure("the plan saw that there is a decoder; decoding follows the steps")
-        }
+        guard let denoiser else { preconditionFailure("decoding follows the steps") }
         self.denoiser = nil
+        defer { handoffDigest = nil }
+        return try decode(denoiser, image: image, compute)
+    }
+
+    private func decode(
+        _ denoiser: Denoiser, image: Int, _ compute: Compute
+    ) throws(GenerationError) -> DecodedImage {
+        guard let decoder = first?.decoder else {
+            preconditionFailure("the plan saw that there is a decoder")
+        }
         trace?.final(denoiser.latents)
         let pixels: [UInt8]? = compute.scoped {
             let latents = compute.activation(
@@ -309,9 +376,8 @@ final class SDXLRun: GenerationRun {
                 "the VAE decoded finite latents to a picture that is not: the model file is damaged"
             )
         }
-        defer { handoffDigest = nil }
         return DecodedImage(
-            imageIndex: image, size: plan.size, seed: plan.seeds[image], pixels: pixels,
+            imageIndex: image, size: plan.size, seed: plan.seed(ofImage: image), pixels: pixels,
             latentsSHA256: denoiser.latents.withUnsafeBytes { SHA256.digest(of: $0) },
             handoffLatentsSHA256: handoffDigest, stepsBeforeCut: stepsBeforeCut)
     }

@@ -140,8 +140,8 @@ final class EventCall {
         ]
         if let plan {
             metadata["size"] = "\(plan.size.width)x\(plan.size.height)"
-            metadata["images"] = "\(plan.seeds.count)"
-            metadata["steps"] = "\(plan.baseSteps + plan.refinerSteps)"
+            metadata["images"] = "\(plan.imageCount)"
+            metadata["steps"] = "\(plan.stepCount)"
             metadata["handoff"] = "\(plan.handoff.map { String($0.step) } ?? "none")"
         }
         if let error { metadata["code"] = "\(error.code.loggable())" }

@@ -10,8 +10,8 @@ extension ServerCore {
         to request: CallRequest, of tenant: String
     ) throws(GenerationError) -> CallReply? {
         switch request {
-        case .generate, .watch, .uploadImage, .submit, .listJobs, .cancelJob, .readImage,
-            .authenticate:
+        case .generate, .watch, .uploadImage, .submit, .listJobs, .cancelJob, .resumeJob,
+            .readImage, .authenticate:
             nil
         case .getJob(let name): .job(try jobs.job(JobID(name, of: tenant)))
         case .listModels: .models(generator.models)
@@ -54,7 +54,7 @@ extension ServerCore {
         return ServerStats(
             accepted: counts.accepted, finished: counts.finished, failed: counts.failed,
             cancelled: counts.cancelled, refused: counts.refused, queued: counts.queued,
-            running: counts.running, baseSteps: counts.baseSteps,
+            running: counts.running, paused: counts.paused, baseSteps: counts.baseSteps,
             baseSeconds: counts.baseSeconds, refinerSteps: counts.refinerSteps,
             refinerSeconds: counts.refinerSeconds, connections: counts.connections,
             memoryBudgetByteCount: memory.budgetByteCount ?? 0,

@@ -134,6 +134,9 @@ final class Session: ConnectionHandler {
             try checkTakesJobs()
             server.logPrompt(of: request, from: tenant)
             jobs.submit(request, of: tenant, client: turn, reply: reply { .job($0) })
+        case .resumeJob(let request):
+            try checkTakesJobs()
+            jobs.resume(request, of: tenant, client: turn, reply: reply { .job($0) })
         case .listJobs(let filter): jobs.list(filter, of: tenant, reply: reply { .jobs($0) })
         case .cancelJob(let name, let outcome):
             jobs.cancel(JobID(name, of: tenant), outcome, reply: reply { .job($0) })

@@ -23,7 +23,7 @@ extension CallReply {
     ) throws(GenerationError) -> Self? {
         switch method {
         case .generate, .watch: try Event(decoding: bytes).map { .event($0) }
-        case .submit, .getJob, .cancelJob: .job(try JobDescription(decoding: bytes))
+        case .submit, .getJob, .cancelJob, .resumeJob: .job(try JobDescription(decoding: bytes))
         case .listJobs: .jobs(try JobPage(decoding: bytes))
         case .readImage: .imageChunk(try ImageChunk(decoding: bytes))
         case .uploadImage: .uploaded(try PictureReceipt(decoding: bytes))

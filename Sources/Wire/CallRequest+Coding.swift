@@ -16,6 +16,7 @@ extension CallRequest {
         case .getJob: self = try .getJob(decoding: bytes)
         case .listJobs: self = try .listJobs(decoding: bytes)
         case .cancelJob: self = try .cancelJob(decoding: bytes)
+        case .resumeJob: self = .resumeJob(try ResumeRequest(decoding: bytes))
         case .readImage: self = try .readImage(decoding: bytes)
         case .uploadImage:
             self = .uploadImage(try PicturePiece(decoding: bytes))
@@ -72,6 +73,8 @@ extension CallRequest {
             return PackableMessage(arena.message(filter)).packed()
         case .cancelJob(let jobID, let outcome):
             return PackableMessage(arena.cancel(jobID, outcome)).packed()
+        case .resumeJob(let request):
+            return PackableMessage(try arena.message(request)).packed()
         case .readImage(let part):
             return PackableMessage(arena.message(part)).packed()
         case .generate(let request), .submit(let request):

@@ -9,6 +9,7 @@ public enum CallRequest: Equatable, Sendable {
     case getJob(String)
     case listJobs(JobFilter)
     case cancelJob(String, CancelOutcome)
+    case resumeJob(ResumeRequest)
     case readImage(ImagePart)
     case uploadImage(PicturePiece)
     case listModels
@@ -29,6 +30,7 @@ public enum CallRequest: Equatable, Sendable {
         case .getJob: .getJob
         case .listJobs: .listJobs
         case .cancelJob: .cancelJob
+        case .resumeJob: .resumeJob
         case .readImage: .readImage
         case .uploadImage: .uploadImage
         case .listModels: .listModels
@@ -59,7 +61,7 @@ public enum CallReply: Equatable, Sendable {
     public func answers(_ method: Method) -> Bool {
         switch (self, method) {
         case (.event, .generate), (.event, .watch), (.job, .submit), (.job, .getJob),
-            (.job, .cancelJob), (.jobs, .listJobs), (.imageChunk, .readImage),
+            (.job, .cancelJob), (.job, .resumeJob), (.jobs, .listJobs), (.imageChunk, .readImage),
             (.uploaded, .uploadImage), (.models, .listModels), (.info, .getInfo),
             (.stats, .getStats), (.pong, .ping), (.authenticated, .authenticate),
             (.health, .checkHealth):

@@ -43,7 +43,9 @@ extension Event.Content {
                 Event.HandedOff(
                     imageIndex: Int(handedOff.image_index),
                     handoff: GenerationPlan.Handoff(handoff),
-                    latentsSHA256: [UInt8](handedOff.latents_sha256)))
+                    latentsSHA256: [UInt8](handedOff.latents_sha256),
+                    branch: member(handedOff.branch_presence_case, handedOff.branch)
+                        .map(Int.init)))
         case REFINERY__V1__EVENT__CONTENT_IMAGE:
             self = .image(Event.Image(event.image.pointee))
         case REFINERY__V1__EVENT__CONTENT_RESUMED:
@@ -71,9 +73,10 @@ extension GenerationPlan {
         guard let size = accepted.size?.pointee else {
             throw .malformedReply("its size is missing")
         }
-        var advice: [String] = []
-        for sentence in elements(accepted.n_advice, accepted.advice) {
-            advice.append(try text(sentence, "advice"))
+        let advice = try texts(accepted.n_advice, accepted.advice, "advice")
+        var branches: [Branch] = []
+        for case let branch? in elements(accepted.n_branches, accepted.branches) {
+            branches.append(try Branch(branch.pointee))
         }
         self.init(
             model: try text(accepted.model, "model"),
@@ -85,8 +88,26 @@ extension GenerationPlan {
             timesteps: Array(elements(accepted.n_timesteps, accepted.timesteps)),
             sigmas: Array(elements(accepted.n_sigmas, accepted.sigmas)),
             baseSteps: Int(accepted.base_steps), refinerSteps: Int(accepted.refiner_steps),
-            handoff: accepted.handoff.map { Handoff($0.pointee) }, advice: advice,
+            handoff: accepted.handoff.map { Handoff($0.pointee) }, branches: branches,
+            advice: advice,
             fingerprint: try text(accepted.fingerprint, "fingerprint"))
+        pauseStep = accepted.pause_step == 0 ? nil : Int(accepted.pause_step)
+        resumes = try accepted.resumes.map { ticket throws(GenerationError) in
+            Ticket(
+                jobID: try text(ticket.pointee.job_id, "jobId"), step: Int(ticket.pointee.step))
+        }
+    }
+}
+
+extension GenerationPlan.Branch {
+    fileprivate init(_ branch: Refinery__V1__BranchPlan) throws(GenerationError) {
+        self.init(
+            index: Int(branch.index),
+            refinerModel: try nonEmptyText(branch.refiner_model, "refinerModel"),
+            baseSteps: Int(branch.base_steps), refinerSteps: Int(branch.refiner_steps),
+            handoff: branch.handoff.map { GenerationPlan.Handoff($0.pointee) },
+            advice: try texts(branch.n_advice, branch.advice, "advice"),
+            fingerprint: try text(branch.fingerprint, "fingerprint"))
     }
 }
 
@@ -109,7 +130,9 @@ extension Event.Progress {
             timestep: progress.timestep, sigma: progress.sigma, stepSeconds: progress.step_seconds,
             elapsedSeconds: progress.elapsed_seconds,
             etaSeconds: member(progress.eta_seconds_presence_case, progress.eta_seconds),
-            imageIndex: Int(progress.image_index), imageCount: Int(progress.image_count))
+            imageIndex: Int(progress.image_index), imageCount: Int(progress.image_count),
+            branch: member(progress.branch_presence_case, progress.branch).map(Int.init),
+            jobStep: Int(progress.job_step), jobSteps: Int(progress.job_steps))
     }
 }
 
@@ -120,6 +143,8 @@ extension Event.Image {
             size: ImageSize(height: Int(image.height), width: Int(image.width)), seed: image.seed,
             sha256: [UInt8](image.sha256), imageIndex: Int(image.image_index),
             imageCount: Int(image.image_count),
+            branch: member(image.branch_presence_case, image.branch).map(Int.init),
+            pausedStep: image.paused_step == 0 ? nil : Int(image.paused_step),
             summary: image.summary.map { Event.Summary($0.pointee) })
     }
 }
@@ -131,6 +156,9 @@ extension Event.Summary {
             textEncodingSeconds: summary.text_encoding_seconds,
             imageEncodingSeconds: summary.image_encoding_seconds, baseSeconds: summary.base_seconds,
             refinerSeconds: summary.refiner_seconds, decodingSeconds: summary.decoding_seconds,
-            totalSeconds: summary.total_seconds, isCutShort: summary.is_cut_short != 0)
+            totalSeconds: summary.total_seconds, isCutShort: summary.is_cut_short != 0,
+            baseEvaluations: Int(summary.base_evaluations),
+            refinerEvaluations: Int(summary.refiner_evaluations),
+            sharedEvaluations: Int(summary.shared_evaluations))
     }
 }

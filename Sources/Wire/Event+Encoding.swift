@@ -85,6 +85,28 @@ extension Arena {
             $0.handoff = plan.handoff.map { message($0) }
             ($0.n_advice, $0.advice) = array(plan.advice.map { bytes($0) })
             $0.fingerprint = bytes(plan.fingerprint)
+            ($0.n_branches, $0.branches) = array(plan.branches.map { Optional(message($0)) })
+            $0.pause_step = UInt32(clamping: plan.pauseStep ?? 0)
+            $0.resumes = plan.resumes.map { ticket in
+                make(refinery__v1__ticket__init) {
+                    $0.job_id = bytes(ticket.jobID)
+                    $0.step = UInt32(clamping: ticket.step)
+                }
+            }
+        }
+    }
+
+    private func message(
+        _ branch: GenerationPlan.Branch
+    ) -> UnsafeMutablePointer<Refinery__V1__BranchPlan> {
+        make(refinery__v1__branch_plan__init) {
+            $0.index = UInt32(clamping: branch.index)
+            $0.refiner_model = bytes(branch.refinerModel ?? "")
+            $0.base_steps = UInt32(clamping: branch.baseSteps)
+            $0.refiner_steps = UInt32(clamping: branch.refinerSteps)
+            $0.handoff = branch.handoff.map { message($0) }
+            ($0.n_advice, $0.advice) = array(branch.advice.map { bytes($0) })
+            $0.fingerprint = bytes(branch.fingerprint)
         }
     }
 
@@ -130,6 +152,12 @@ extension Arena {
             }
             $0.image_index = UInt32(clamping: progress.imageIndex)
             $0.image_count = UInt32(clamping: progress.imageCount)
+            if let branch = progress.branch {
+                $0.branch_presence_case = REFINERY__V1__PROGRESS__BRANCH_PRESENCE_BRANCH
+                $0.branch = UInt32(clamping: branch)
+            }
+            $0.job_step = UInt32(clamping: progress.jobStep)
+            $0.job_steps = UInt32(clamping: progress.jobSteps)
         }
     }
 
@@ -140,6 +168,10 @@ extension Arena {
             $0.image_index = UInt32(clamping: handedOff.imageIndex)
             $0.handoff = message(handedOff.handoff)
             $0.latents_sha256 = bytes(handedOff.latentsSHA256)
+            if let branch = handedOff.branch {
+                $0.branch_presence_case = REFINERY__V1__HANDED_OFF__BRANCH_PRESENCE_BRANCH
+                $0.branch = UInt32(clamping: branch)
+            }
         }
     }
 
@@ -154,6 +186,11 @@ extension Arena {
             $0.sha256 = bytes(image.sha256)
             $0.image_index = UInt32(clamping: image.imageIndex)
             $0.image_count = UInt32(clamping: image.imageCount)
+            if let branch = image.branch {
+                $0.branch_presence_case = REFINERY__V1__IMAGE__BRANCH_PRESENCE_BRANCH
+                $0.branch = UInt32(clamping: branch)
+            }
+            $0.paused_step = UInt32(clamping: image.pausedStep ?? 0)
             $0.summary = image.summary.map { message($0) }
         }
     }
@@ -169,6 +206,9 @@ extension Arena {
             $0.refiner_seconds = summary.refinerSeconds
             $0.decoding_seconds = summary.decodingSeconds
             $0.total_seconds = summary.totalSeconds
+            $0.base_evaluations = UInt32(clamping: summary.baseEvaluations)
+            $0.refiner_evaluations = UInt32(clamping: summary.refinerEvaluations)
+            $0.shared_evaluations = UInt32(clamping: summary.sharedEvaluations)
         }
     }
 

@@ -57,7 +57,15 @@ extension GenerationRequest {
         eta = member(message.eta_presence_case, message.eta)
         handoffHistory = GenerationJob.HandoffHistory.name(message.handoff_history)
         if let refiner = message.refiner?.pointee {
-            self.refiner = try Refiner(refiner)
+            self.refiner = try Refiner(refiner, path: "refiner")
+        }
+        for case let branch? in elements(message.n_branches, message.branches) {
+            let path = "branches[\(branches.count)].refiner"
+            branches.append(
+                Branch(
+                    refiner: try branch.pointee.refiner.map { refiner throws(GenerationError) in
+                        try Refiner(refiner.pointee, path: path)
+                    }))
         }
         seedImage = try nonEmptyText(message.seed_image, "seedImage")
         maskImage = try nonEmptyText(message.mask_image, "maskImage")
@@ -69,29 +77,9 @@ extension GenerationRequest {
         deadlineMilliseconds = member(message.deadline_ms_presence_case, message.deadline_ms)
             .map { Int(clamping: $0) }
         detach = member(message.detach_presence_case, message.detach).map { $0 != 0 }
-    }
-}
-
-extension GenerationRequest.Refiner {
-    fileprivate init(_ message: Refinery__V1__Refiner) throws(GenerationError) {
-        self.init()
-        model = try nonEmptyText(message.model, "refiner.model")
-        startStep = member(message.start_step_presence_case, message.start_step).map(Int.init)
-        startStepPercentage = member(
-            message.start_step_percentage_presence_case, message.start_step_percentage
-        ).map(Int.init)
-        startTimestep = member(message.start_timestep_presence_case, message.start_timestep)
-        startSigma = member(message.start_sigma_presence_case, message.start_sigma)
-        cfgScale = member(message.cfg_scale_presence_case, message.cfg_scale)
-        if let prompt = member(message.positive_prompt_presence_case, message.positive_prompt) {
-            positivePrompt = try text(prompt, "refiner.positivePrompt")
+        pauseAt = try message.pause_at.map { point throws(GenerationError) in
+            try PausePoint(point.pointee)
         }
-        if let prompt = member(message.negative_prompt_presence_case, message.negative_prompt) {
-            negativePrompt = try text(prompt, "refiner.negativePrompt")
-        }
-        aestheticScore = member(message.aesthetic_score_presence_case, message.aesthetic_score)
-        negativeAestheticScore = member(
-            message.negative_aesthetic_score_presence_case, message.negative_aesthetic_score)
     }
 }
 
@@ -225,10 +213,13 @@ extension Arena {
             message.eta = eta
         }
         message.handoff_history = try GenerationJob.HandoffHistory.number(request.handoffHistory)
-        if let refiner = request.refiner {
-            message.refiner = make(refinery__v1__refiner__init) { _ in }
-            try fill(&message.refiner.pointee, refiner)
+        message.refiner = try refiner(request.refiner)
+        var branches: [UnsafeMutablePointer<Refinery__V1__Branch>?] = []
+        for branch in request.branches {
+            let refiner = try refiner(branch.refiner)
+            branches.append(make(refinery__v1__branch__init) { $0.refiner = refiner })
         }
+        (message.n_branches, message.branches) = array(branches)
         message.seed_image = bytes(request.seedImage ?? "")
         message.mask_image = bytes(request.maskImage ?? "")
         if let strength = request.strength {
@@ -252,6 +243,7 @@ extension Arena {
                 REFINERY__V1__GENERATE_REQUEST__DETACH_PRESENCE_DETACH
             message.detach = detach ? 1 : 0
         }
+        message.pause_at = try point(request.pauseAt)
     }
 
     private func message(
@@ -264,57 +256,6 @@ extension Arena {
                 $0.weight = weight
             }
             $0.apply_to = Refinery__V1__Lora__ApplyTo(rawValue: UInt32(lora.applyTo.rawValue))
-        }
-    }
-
-    private func fill(
-        _ message: inout Refinery__V1__Refiner, _ refiner: GenerationRequest.Refiner
-    ) throws(GenerationError) {
-        message.model = bytes(refiner.model ?? "")
-        if let step = refiner.startStep {
-            message.start_step_presence_case =
-                REFINERY__V1__REFINER__START_STEP_PRESENCE_START_STEP
-            message.start_step = try number(step, "refiner.startStep")
-        }
-        if let percentage = refiner.startStepPercentage {
-            message.start_step_percentage_presence_case =
-                REFINERY__V1__REFINER__START_STEP_PERCENTAGE_PRESENCE_START_STEP_PERCENTAGE
-            message.start_step_percentage = try number(percentage, "refiner.startStepPercentage")
-        }
-        if let timestep = refiner.startTimestep {
-            message.start_timestep_presence_case =
-                REFINERY__V1__REFINER__START_TIMESTEP_PRESENCE_START_TIMESTEP
-            message.start_timestep = timestep
-        }
-        if let sigma = refiner.startSigma {
-            message.start_sigma_presence_case =
-                REFINERY__V1__REFINER__START_SIGMA_PRESENCE_START_SIGMA
-            message.start_sigma = sigma
-        }
-        if let scale = refiner.cfgScale {
-            message.cfg_scale_presence_case =
-                REFINERY__V1__REFINER__CFG_SCALE_PRESENCE_CFG_SCALE
-            message.cfg_scale = scale
-        }
-        if let prompt = refiner.positivePrompt {
-            message.positive_prompt_presence_case =
-                REFINERY__V1__REFINER__POSITIVE_PROMPT_PRESENCE_POSITIVE_PROMPT
-            message.positive_prompt = bytes(prompt)
-        }
-        if let prompt = refiner.negativePrompt {
-            message.negative_prompt_presence_case =
-                REFINERY__V1__REFINER__NEGATIVE_PROMPT_PRESENCE_NEGATIVE_PROMPT
-            message.negative_prompt = bytes(prompt)
-        }
-        if let score = refiner.aestheticScore {
-            message.aesthetic_score_presence_case =
-                REFINERY__V1__REFINER__AESTHETIC_SCORE_PRESENCE_AESTHETIC_SCORE
-            message.aesthetic_score = score
-        }
-        if let score = refiner.negativeAestheticScore {
-            message.negative_aesthetic_score_presence_case =
-                REFINERY__V1__REFINER__NEGATIVE_AESTHETIC_SCORE_PRESENCE_NEGATIVE_AESTHETIC_SCORE
-            message.negative_aesthetic_score = score
         }
     }
 
@@ -354,7 +295,7 @@ extension Arena {
         }
     }
 
-    private func number(_ value: Int, _ field: String) throws(GenerationError) -> UInt32 {
+    func number(_ value: Int, _ field: String) throws(GenerationError) -> UInt32 {
         guard let number = UInt32(exactly: value) else {
             throw .doesNotFit(field: field, value)
         }

@@ -32,6 +32,7 @@ extension JobDescription {
         error = try job.error.map { error throws(GenerationError) in
             try GenerationError(error.pointee)
         }
+        resumes = try nonEmptyText(job.resumes, "resumes")
     }
 }
 
@@ -53,9 +54,7 @@ extension GenerationError {
             try text(error.message, "message"))
         guard let detail = error.detail?.pointee else { return }
         code = try text(detail.code, "code")
-        for field in elements(detail.n_fields, detail.fields) {
-            fields.append(try text(field, "fields"))
-        }
+        fields = try texts(detail.n_fields, detail.fields, "fields")
         retryable = detail.retryable != 0
     }
 }
@@ -114,6 +113,7 @@ extension Arena {
             $0.ended_ms = job.endedMilliseconds ?? 0
             $0.sequence = job.sequence
             $0.error = job.error.map { jobError($0) }
+            $0.resumes = bytes(job.resumes ?? "")
         }
     }
 

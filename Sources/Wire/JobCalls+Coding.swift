@@ -47,7 +47,7 @@ extension CallRequest {
                 guard let known = JobState(rawValue: Int32(bitPattern: state.rawValue)) else {
                     throw .invalid(
                         "states", code: "invalidStates",
-                        "states holds \(state.rawValue): it may hold 1 (queued) to 5 (cancelled).")
+                        "states holds \(state.rawValue): it may hold 1 (queued) to 6 (paused).")
                 }
                 // Said once more it changes nothing; 64 KiB of them would be compared with every job.
                 if !filter.states.contains(known) { filter.states.append(known) }

@@ -7,6 +7,7 @@ public enum Method: String, CaseIterable, Sendable {
     case getJob = "refinery.v1.ImageGeneration/GetJob"
     case listJobs = "refinery.v1.ImageGeneration/ListJobs"
     case cancelJob = "refinery.v1.ImageGeneration/CancelJob"
+    case resumeJob = "refinery.v1.ImageGeneration/ResumeJob"
     case readImage = "refinery.v1.ImageGeneration/ReadImage"
     case uploadImage = "refinery.v1.ImageGeneration/UploadImage"
     case listModels = "refinery.v1.Models/ListModels"

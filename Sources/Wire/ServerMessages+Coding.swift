@@ -28,7 +28,7 @@ extension ServerStats {
             ServerStats(
                 accepted: stats.accepted, finished: stats.finished, failed: stats.failed,
                 cancelled: stats.cancelled, refused: stats.refused, queued: Int(stats.queued),
-                running: Int(stats.running), baseSteps: stats.base_steps,
+                running: Int(stats.running), paused: Int(stats.paused), baseSteps: stats.base_steps,
                 baseSeconds: stats.base_seconds, refinerSteps: stats.refiner_steps,
                 refinerSeconds: stats.refiner_seconds, connections: Int(stats.connections),
                 memoryBudgetByteCount: Int(clamping: stats.memory_budget_bytes),
@@ -56,10 +56,7 @@ extension ModelDescription {
         guard let role = Role(rawValue: Int32(bitPattern: model.role.rawValue)) else {
             throw .malformedReply("a model's role is \(model.role.rawValue), unknown here")
         }
-        var aliases: [String] = []
-        for alias in elements(model.n_aliases, model.aliases) {
-            aliases.append(try text(alias, "aliases"))
-        }
+        let aliases = try texts(model.n_aliases, model.aliases, "aliases")
         self.init(
             id: try text(model.id, "id"), aliases: aliases,
             architecture: try text(model.architecture, "architecture"), role: role,
@@ -97,6 +94,7 @@ extension Arena {
             $0.refused = stats.refused
             $0.queued = UInt32(clamping: stats.queued)
             $0.running = UInt32(clamping: stats.running)
+            $0.paused = UInt32(clamping: stats.paused)
             $0.base_steps = stats.baseSteps
             $0.base_seconds = stats.baseSeconds
             $0.refiner_steps = stats.refinerSteps

@@ -34,7 +34,8 @@ public struct ServerInfo: Equatable, Sendable {
     }
 }
 
-/// Counts since the server's start: accepted = finished + failed + cancelled + queued + running.
+/// Counts since the server's start:
+/// accepted = finished + failed + cancelled + queued + running + paused.
 public struct ServerStats: Equatable, Sendable {
     public var accepted: UInt64
     public var finished: UInt64
@@ -44,6 +45,7 @@ public struct ServerStats: Equatable, Sendable {
     /// Jobs right now.
     public var queued: Int
     public var running: Int
+    public var paused: Int
     public var baseSteps: UInt64
     public var baseSeconds: Double
     public var refinerSteps: UInt64
@@ -63,7 +65,8 @@ public struct ServerStats: Equatable, Sendable {
 
     public init(
         accepted: UInt64 = 0, finished: UInt64 = 0, failed: UInt64 = 0, cancelled: UInt64 = 0,
-        refused: UInt64 = 0, queued: Int = 0, running: Int = 0, baseSteps: UInt64 = 0,
+        refused: UInt64 = 0, queued: Int = 0, running: Int = 0, paused: Int = 0,
+        baseSteps: UInt64 = 0,
         baseSeconds: Double = 0, refinerSteps: UInt64 = 0, refinerSeconds: Double = 0,
         connections: Int = 0, memoryBudgetByteCount: Int = 0, memoryReservedByteCount: Int = 0,
         memoryAvailableByteCount: Int = 0, memoryHoldsBack: Bool = false, memoryHolds: UInt64 = 0
@@ -75,6 +78,7 @@ public struct ServerStats: Equatable, Sendable {
         self.refused = refused
         self.queued = queued
         self.running = running
+        self.paused = paused
         self.baseSteps = baseSteps
         self.baseSeconds = baseSeconds
         self.refinerSteps = refinerSteps

@@ -67,6 +67,15 @@ func nonEmptyText(
     data.len == 0 ? nil : try text(data, field)
 }
 
+/// Each text of a list.
+func texts(
+    _ count: Int, _ start: UnsafeMutablePointer<ProtobufCBinaryData>?, _ field: String
+) throws(GenerationError) -> [String] {
+    var texts: [String] = []
+    for data in elements(count, start) { texts.append(try text(data, field)) }
+    return texts
+}
+
 /// The member of a one-member oneof: nil when its case is 0.
 func member<Case: RawRepresentable<UInt32>, Value>(_ presence: Case, _ value: Value) -> Value? {
     presence.rawValue == 0 ? nil : value

@@ -45,6 +45,9 @@ struct GenerateCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--detach is for a server that goes on with the job: give --server.")
         }
+        if request.pauseAt != nil, source.server == nil {
+            throw ValidationError("--pause-at is for a server that keeps the job: give --server.")
+        }
         if trace != nil, source.server != nil {
             throw ValidationError("--trace is for work in this process: leave --server out.")
         }
@@ -52,10 +55,10 @@ struct GenerateCommand: AsyncParsableCommand {
 
     func run() async throws {
         let reading = try request.read()
-        let count = reading.requests.map { $0.numberResults ?? Parameter.Default.numberResults }
-            .reduce(0, +)
-        if trace != nil, reading.requests.count > 1 {
-            throw UsageError("--trace records one request: the file has several.")
+        let count = reading.requests.reduce(0) { $0 + $1.pictureCount }
+        if trace != nil, reading.requests.count > 1 || !reading.requests[0].branches.isEmpty {
+            throw UsageError(
+                "--trace records one request without branches: the file has more than that.")
         }
         if detach { return try await submit(reading) }
         let files = try PictureFiles(output: output, count: count)

@@ -58,6 +58,8 @@ struct JSONRendering: Rendering {
             "etaSeconds": progress.etaSeconds.map { JSONText($0) },
             "imageIndex": JSONText(progress.imageIndex),
             "imageCount": JSONText(progress.imageCount),
+            "branch": progress.branch.map { JSONText($0) },
+            "jobStep": JSONText(progress.jobStep), "jobSteps": JSONText(progress.jobSteps),
         ])
     }
 
@@ -79,6 +81,7 @@ struct JSONRendering: Rendering {
             "imageIndex": JSONText(handedOff.imageIndex),
             "handoff": handedOff.handoff.json,
             "latentsSHA256": JSONText(hexadecimal(handedOff.latentsSHA256)),
+            "branch": handedOff.branch.map { JSONText($0) },
         ])
     }
 
@@ -88,11 +91,13 @@ struct JSONRendering: Rendering {
             "width": JSONText(image.size.width), "height": JSONText(image.size.height),
             "seed": JSONText(image.seed), "sha256": JSONText(hexadecimal(image.sha256)),
             "imageIndex": JSONText(image.imageIndex), "imageCount": JSONText(image.imageCount),
+            "branch": image.branch.map { JSONText($0) },
+            "pausedStep": image.pausedStep.map { JSONText($0) },
             "summary": image.summary.map(\.json),
         ])
     }
 
-    private static func hexadecimal(_ bytes: [UInt8]) -> String {
+    static func hexadecimal(_ bytes: [UInt8]) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }

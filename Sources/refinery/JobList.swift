@@ -47,6 +47,7 @@ enum JobList {
             "createdMilliseconds": JSONText(job.createdMilliseconds),
             "endedMilliseconds": job.endedMilliseconds.map { JSONText($0) },
             "sequence": JSONText(job.sequence), "error": job.error.map(\.json),
+            "resumes": job.resumes.map { JSONText($0) },
         ])
     }
 }

@@ -15,7 +15,8 @@ struct JobsCommand: AsyncParsableCommand {
 
     @OptionGroup var remote: ServerOptions
 
-    @Option(help: "Only these: queued, running, finished, failed, cancelled; may be repeated.")
+    @Option(
+        help: "Only these: queued, running, finished, failed, cancelled, paused; may be repeated.")
     var state: [JobStateName] = []
 
     @Option(help: "Only those of this base model or refiner.")
@@ -72,7 +73,7 @@ struct CancelCommand: AsyncParsableCommand {
 
 /// How a state is called on the command line.
 enum JobStateName: String, ExpressibleByArgument, CaseIterable {
-    case queued, running, finished, failed, cancelled
+    case queued, running, finished, failed, cancelled, paused
 
     var state: JobState {
         switch self {
@@ -81,6 +82,7 @@ enum JobStateName: String, ExpressibleByArgument, CaseIterable {
         case .finished: .finished
         case .failed: .failed
         case .cancelled: .cancelled
+        case .paused: .paused
         }
     }
 }

@@ -9,7 +9,7 @@ struct KeepingOptions: ParsableArguments {
             "Folder for jobs and their pictures; made if it is not there.", valueName: "dir"))
     var data: String?
 
-    @Option(help: "Days for which ended jobs are kept.")
+    @Option(help: "Days for which ended jobs are kept, and paused ones for others to resume.")
     var keepDays = 7.0
 
     @Option(help: "GiB of ended jobs' pictures that are kept; without --data, 0.25 unless given.")

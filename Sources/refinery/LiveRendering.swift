@@ -5,7 +5,7 @@ struct LiveRendering: Rendering {
     /// Columns of the terminal.
     let width: Int
     let usesColours: Bool
-    private var bar: ProgressBar?
+    private var plan: GenerationPlan?
     /// The live line as it stands; empty when there is none.
     private var live = ""
 
@@ -25,11 +25,9 @@ struct LiveRendering: Rendering {
             switch event.content {
             case .progress(let progress):
                 // The last column stays free: some terminals wrap as soon as it is written.
-                live = bar?.line(for: progress, width: width - 1) ?? ""
+                live = bar(progress.imageIndex)?.line(for: progress, width: width - 1) ?? ""
             case .accepted(let plan):
-                bar = ProgressBar(
-                    baseSteps: plan.baseSteps, refinerSteps: plan.refinerSteps,
-                    usesColours: usesColours)
+                self.plan = plan
                 lines = PlainRendering.lines(for: report)
             default:
                 lines = PlainRendering.lines(for: report)
@@ -41,6 +39,13 @@ struct LiveRendering: Rendering {
             lines = PlainRendering.lines(for: report)
         }
         return before + lines.map { $0 + "\n" }.joined() + live
+    }
+
+    private func bar(_ image: Int) -> ProgressBar? {
+        guard let ending = plan?.ending(ofImage: image) else { return nil }
+        return ProgressBar(
+            baseSteps: ending.baseSteps, refinerSteps: ending.refinerSteps,
+            usesColours: usesColours)
     }
 
     mutating func end() -> String {

@@ -1,3 +1,5 @@
+import Generation
+
 /// Names and writes the pictures of one command.
 struct PictureFiles {
     /// The file of a single picture; several are numbered before the extension.
@@ -37,5 +39,12 @@ struct PictureFiles {
             return "\(output)-\(number)"
         }
         return "\(output[..<dot])-\(number)\(output[dot...])"
+    }
+}
+
+extension GenerationRequest {
+    /// As far as it can be told before it is checked.
+    var pictureCount: Int {
+        (numberResults ?? Parameter.Default.numberResults) * max(branches.count, 1)
     }
 }

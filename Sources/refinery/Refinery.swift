@@ -20,8 +20,9 @@ struct Refinery: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            ServeCommand.self, GenerateCommand.self, WatchCommand.self, JobsCommand.self,
-            CancelCommand.self, ModelsCommand.self, BenchCommand.self,
+            ServeCommand.self, GenerateCommand.self, CompareCommand.self, WatchCommand.self,
+            JobsCommand.self,
+            ResumeCommand.self, CancelCommand.self, ModelsCommand.self, BenchCommand.self,
         ])
 
     static let version = "0.1.0"

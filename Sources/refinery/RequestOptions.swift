@@ -109,6 +109,12 @@ struct RequestOptions: ParsableArguments {
     @Option(help: "A name of your own for the job, to find it again by.")
     var requestID: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Stop after so many steps, with a preview, for 'refinery resume' to go on from.",
+            valueName: "step or handoff"))
+    var pauseAt: PausePointName?
+
     func validate() throws {
         if let deadline, !(0.001...2_592_000).contains(deadline) {
             throw ValidationError("--deadline is \(deadline): give 0.001 to 2592000 seconds.")
@@ -202,6 +208,7 @@ struct RequestOptions: ParsableArguments {
         request.priority = priority
         request.deadlineMilliseconds = deadline.map { Int(($0 * 1000).rounded()) }
         request.requestID = requestID
+        request.pauseAt = pauseAt?.point
         if refiner != nil || refinerStartStep != nil || refinerStartPercentage != nil {
             var handoff = GenerationRequest.Refiner()
             handoff.model = refiner

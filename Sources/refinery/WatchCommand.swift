@@ -38,9 +38,21 @@ struct WatchCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try remote.client()
-        let work = Task {
-            if let job { try await follow(job, client) } else { try await followAll(client) }
+        let (job, output, json) = (job, output, json)
+        try await Self.untilInterrupted(client) {
+            if let job {
+                try await Self.follow(job, client, output: output, json: json)
+            } else {
+                try await Self.followAll(client, json: json)
+            }
         }
+    }
+
+    /// Does the work, and closes the client; an interruption ends the work alone.
+    static func untilInterrupted(
+        _ client: RefineryClient, _ body: @escaping @Sendable () async throws -> Void
+    ) async throws {
+        let work = Task(operation: body)
         let cancel: @Sendable () -> Void = { work.cancel() }
         try await Interruption.handled(by: cancel) {
             let result = await work.result
@@ -49,7 +61,12 @@ struct WatchCommand: AsyncParsableCommand {
         }
     }
 
-    private func follow(_ job: String, _ client: RefineryClient) async throws {
+    /// Reports a job from how it stands to its end.
+    ///
+    /// - Parameter output: where its pictures are written, if at all.
+    static func follow(
+        _ job: String, _ client: RefineryClient, output: String?, json: Bool
+    ) async throws {
         let count = try await client.job(job).imageCount
         var files = try output.map { try PictureFiles(output: $0, count: count) }
         var rendering = Renderings.make(json: json)
@@ -70,7 +87,7 @@ struct WatchCommand: AsyncParsableCommand {
         }
     }
 
-    private func followAll(_ client: RefineryClient) async throws {
+    private static func followAll(_ client: RefineryClient, json: Bool) async throws {
         // Several jobs at once are not one bar.
         var rendering: any Rendering = json ? JSONRendering() : JobLines()
         for try await event in client.watchAll() {

@@ -6,7 +6,12 @@ enum Wording {
 
     /// What the server, or the generator in this process, is about to do.
     static func lines(of plan: GenerationPlan) -> [String] {
-        let models = ([plan.model] + [plan.refinerModel].compactMap { $0 }).map(printable)
+        let refiners =
+            plan.branches.isEmpty ? [plan.refinerModel] : plan.branches.map(\.refinerModel)
+        var models = [printable(plan.model)]
+        for case let refiner? in refiners where !models.contains(printable(refiner)) {
+            models.append(printable(refiner))
+        }
         let seeds =
             plan.seeds.count == 1
             ? "seed \(plan.seeds[0])"
@@ -14,14 +19,30 @@ enum Wording {
         var lines = [
             "\(models.joined(separator: " + ")), \(plan.size.width) x \(plan.size.height), "
                 + "\(printable(plan.scheduler)) (\(printable(plan.spacing))), "
-                + "\(steps(plan.baseSteps + plan.refinerSteps)), \(seeds)"
+                + "\(steps(plan.stepCount)), \(seeds)"
         ]
-        if let handoff = plan.handoff {
+        if plan.branches.isEmpty {
+            if plan.handoff != nil { lines.append(line(of: plan.ending(ofImage: 0))) }
+        } else {
+            lines += plan.branches.sorted { $0.index < $1.index }.map {
+                "branch \($0.index + 1): \(line(of: $0))"
+            }
             lines.append(
-                "base \(steps(plan.baseSteps)), refiner \(plan.refinerSteps) from \(place(of: handoff))"
-            )
+                "\(steps(plan.workedSteps)) in all, of \(plan.imageCount * plan.stepCount) apart")
         }
-        return lines + plan.advice.map { "advice: \(printable($0))" }
+        if let step = plan.pauseStep { lines.append("pauses after step \(step)") }
+        if let ticket = plan.resumes {
+            lines.append("resumes \(printable(ticket.jobID)) after step \(ticket.step)")
+        }
+        return lines + plan.advice.map(advice)
+    }
+
+    static func advice(_ sentence: String) -> String { "advice: \(printable(sentence))" }
+
+    static func line(of ending: GenerationPlan.Branch) -> String {
+        guard let handoff = ending.handoff else { return "base \(steps(ending.baseSteps)) alone" }
+        return "base \(steps(ending.baseSteps)), refiner \(ending.refinerSteps) from "
+            + place(of: handoff)
     }
 
     static func line(of handedOff: Event.HandedOff) -> String {
@@ -55,13 +76,25 @@ enum Wording {
             parts.append("decoding \(seconds(summary.decodingSeconds))")
             lines.append(
                 "done in \(seconds(summary.totalSeconds)): \(parts.joined(separator: ", "))")
+            if summary.sharedEvaluations > 0 {
+                lines.append(evaluations(summary))
+            }
         }
         return lines
     }
 
+    static func evaluations(_ summary: Event.Summary) -> String {
+        let count = summary.baseEvaluations + summary.refinerEvaluations
+        return
+            "\(count) UNet evaluations, not \(count + summary.sharedEvaluations): the branches share "
+            + "the base's"
+    }
+
     static func image(_ image: Event.Image) -> String {
         "\(image.size.width) x \(image.size.height)  seed \(image.seed)"
+            + (image.branch.map { "  branch \($0 + 1)" } ?? "")
             + (image.summary?.isCutShort == true ? "  cut short" : "")
+            + (image.pausedStep.map { "  paused after step \($0)" } ?? "")
     }
 
     static func line(of error: GenerationError) -> String {
@@ -79,6 +112,7 @@ enum Wording {
         case .finished: "finished"
         case .failed: "failed"
         case .cancelled: "cancelled"
+        case .paused: "paused"
         }
     }
 

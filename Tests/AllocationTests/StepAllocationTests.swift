@@ -45,7 +45,7 @@ struct StepAllocationTests {
             eta: nil, firstStep: 0, picture: nil, noise: TorchGenerator(seed: 1), height: 32,
             width: 32, trace: nil)
         func step() {
-            denoiser.step(expert.unet, prompt, compute, trace: nil, isRefiner: false)
+            _ = denoiser.step(expert.unet, prompt, compute, trace: nil, isRefiner: false)
         }
         step()
         for number in 2...5 {

@@ -19,6 +19,37 @@ import Transport
         #expect(try Self.request("a cat") == expected)
     }
 
+    @Test func `every flag of resume reaches its field`() throws {
+        func resumed(_ arguments: String...) throws -> ResumeRequest {
+            try #require(try Refinery.parseAsRoot(["resume"] + arguments) as? ResumeCommand).request
+        }
+        #expect(try resumed("fox") == ResumeRequest(jobID: "fox"))
+        var refiner = GenerationRequest.Refiner()
+        refiner.model = "r"
+        refiner.startStep = 37
+        refiner.cfgScale = 2
+        refiner.positivePrompt = "in oil"
+        refiner.negativePrompt = ""
+        #expect(
+            try resumed(
+                "fox", "--refiner", "r", "--refiner-start-step", "37", "--refiner-cfg-scale", "2",
+                "--refiner-prompt", "in oil", "--refiner-negative-prompt", "", "--request-id", "n",
+                "--pause-at", "handoff")
+                == ResumeRequest(
+                    jobID: "fox", requestID: "n", refiner: refiner, pauseAt: .handoff))
+        #expect(
+            try resumed("fox", "--no-refiner", "--pause-at", "38")
+                == ResumeRequest(jobID: "fox", withoutRefiner: true, pauseAt: .step(38)))
+    }
+
+    @Test func `a pause is for a server that keeps the job`() throws {
+        let arguments = ["generate", "a cat", "--pause-at", "3"]
+        #expect(throws: (any Error).self) { try Refinery.parseAsRoot(arguments) }
+        let command = try Refinery.parseAsRoot(arguments + ["--server", "127.0.0.1:1"])
+        let request = try (command as? GenerateCommand)?.request.read().requests.first
+        #expect(request?.pauseAt == .step(3))
+    }
+
     @Test func `every flag reaches its field`() throws {
         var expected = GenerationRequest()
         expected.positivePrompt = "a cat"

@@ -103,7 +103,8 @@ import Testing
                 "sha256":"ab01","imageIndex":0,"imageCount":1,"summary":{"baseSteps":3,\
                 "refinerSteps":1,"textEncodingSeconds":0.5,"imageEncodingSeconds":0.0,\
                 "baseSeconds":12.34,\
-                "refinerSeconds":4.0,"decodingSeconds":1.0,"totalSeconds":17.84,"isCutShort":false}}}
+                "refinerSeconds":4.0,"decodingSeconds":1.0,"totalSeconds":17.84,"isCutShort":false,\
+                "baseEvaluations":0,"refinerEvaluations":0,"sharedEvaluations":0}}}
 
                 """.replacing("\\/", with: "/"))
     }

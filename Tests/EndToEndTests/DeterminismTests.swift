@@ -96,6 +96,34 @@ struct DeterminismTests {
         #expect(Set(pictures[0]).count == 3)
     }
 
+    @Test func `a branch's file is the separate request's, to the last byte`() throws {
+        var branched = Self.request
+        branched.refiner?.startStep = nil
+        branched.numberResults = 2
+        let later = GenerationRequest.Refiner.with { $0.startStep = 4 }
+        let other = GenerationRequest.Refiner.with {
+            $0.startStep = 3
+            $0.positivePrompt = "in oil"
+            $0.aestheticScore = 8
+        }
+        let same = GenerationRequest.Refiner.with { $0.startStep = 3 }
+        branched.branches = [later, nil, other, same].map { .init(refiner: $0) }
+        // As each would be asked for without knowing of branches.
+        var separate = (0..<4).map { _ in Self.request }
+        for index in separate.indices { separate[index].numberResults = 2 }
+        separate[0].refiner?.startStep = 4
+        separate[1].refiner = nil
+        separate[2].refiner?.positivePrompt = "in oil"
+        separate[2].refiner?.aestheticScore = 8
+        let pictures = try Self.pictures(of: [branched] + separate, lanes: 2, threads: 2)
+        // Made seed by seed, and of each seed by their handoffs.
+        let order = [2, 3, 0, 1]
+        let expected = (0..<2).flatMap { seed in order.map { pictures[1 + $0][seed] } }
+        #expect(pictures[0] == expected)
+        #expect(Set(expected).count == 8)
+        #expect(try expected[1] == Self.alone.get()[0])
+    }
+
     /// The PNG files of each request, all submitted at once to one scheduler.
     private static func pictures(
         of requests: [GenerationRequest], lanes: Int, threads: Int
@@ -111,6 +139,14 @@ struct DeterminismTests {
             return outcome
         }
         return try outcomes.map { try $0.wait() }
+    }
+}
+
+extension GenerationRequest.Refiner {
+    fileprivate static func with(_ change: (inout Self) -> Void) -> Self {
+        var refiner = Self()
+        change(&refiner)
+        return refiner
     }
 }
 

@@ -136,6 +136,8 @@ private final class FakeRun: GenerationRun {
             step: goal, handoffLatentsSHA256: isHandoff ? [UInt8](repeating: 7, count: 32) : nil)
     }
 
+    func preview() -> DecodedImage { picture() }
+
     func checkpoint() -> GenerationCheckpoint? {
         guard imageIndex < job.seeds.count, imageIndex + step > 0 else { return nil }
         return GenerationCheckpoint(imageIndex: imageIndex, step: step, state: [])
@@ -167,8 +169,17 @@ private final class FakeRun: GenerationRun {
         return .step(report)
     }
 
-    /// Noise, so that a picture's size in pixels tells its size in bytes. Sides are multiples of 8.
     private func decode() -> DecodedImage {
+        defer {
+            imageIndex += 1
+            step = 0
+            isDone = isCutShort
+        }
+        return picture()
+    }
+
+    /// Noise, so that a picture's size in pixels tells its size in bytes. Sides are multiples of 8.
+    private func picture() -> DecodedImage {
         var state = UInt64(bitPattern: job.seeds[imageIndex])
         let byteCount = job.size.height * job.size.width * 3
         let pixels = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
@@ -178,11 +189,6 @@ private final class FakeRun: GenerationRun {
                 bytes.storeBytes(of: state ^ state >> 32, toByteOffset: offset, as: UInt64.self)
             }
             initializedCount = byteCount
-        }
-        defer {
-            imageIndex += 1
-            step = 0
-            isDone = isCutShort
         }
         return DecodedImage(
             imageIndex: imageIndex, size: job.size, seed: job.seeds[imageIndex], pixels: pixels)

@@ -161,7 +161,8 @@ struct JobCallTests {
 
     @Test(arguments: [
         CallRequest.getJob("none"), .watch(jobID: "none", after: 0),
-        .cancelJob("none", .discard), .readImage(ImagePart(jobID: "none", imageIndex: 0)),
+        .cancelJob("none", .discard), .resumeJob(ResumeRequest(jobID: "none")),
+        .readImage(ImagePart(jobID: "none", imageIndex: 0)),
     ])
     func `what is not there is NOT_FOUND`(call: CallRequest) async throws {
         try await RunningServer.with { server in
@@ -173,6 +174,45 @@ struct JobCallTests {
             }
             #expect(error.status == .notFound && error.code == "taskNotFound")
             #expect(try client.call(.ping([1])) == .pong([1]))
+        }
+    }
+
+    @Test func `a paused job ends its stream with a preview, and is resumed from anywhere`()
+        async throws
+    {
+        try await RunningServer.with { server in
+            let client = try RefineryClient("127.0.0.1:\(server.port)")
+            defer { client.close() }
+            var request = GenerationRequest.picture(steps: 5, id: "p")
+            request.pauseAt = .step(2)
+            var images: [Event.Image] = []
+            for try await event in client.generate(request) {
+                if let image = event.image { images.append(image) }
+            }
+            #expect(images.map(\.pausedStep) == [2])
+            #expect(images.first?.summary?.baseSteps == 2)
+            #expect(try await client.job("p").state == .paused)
+            #expect(try await client.image(0, of: "p") == images.first?.png)
+
+            let other = try RefineryClient("127.0.0.1:\(server.port)")
+            defer { other.close() }
+            let asked = ResumeRequest(jobID: "p", requestID: "r")
+            let job = try await other.resume(asked)
+            #expect(job.id == "r" && job.resumes == "p")
+            #expect(try await other.resume(asked).id == "r")
+            var events: [Event] = []
+            for try await event in other.watch("r") { events.append(event) }
+            guard case .accepted(let plan)? = events.first?.content else {
+                Issue.record("the plan is told first")
+                return
+            }
+            #expect(plan.resumes == GenerationPlan.Ticket(jobID: "p", step: 2))
+            #expect(events.last?.image?.summary?.baseSteps == 3)
+            #expect(events.last?.image?.pausedStep == nil)
+            let stats = try await client.serverStats()
+            #expect((stats.accepted, stats.finished, stats.paused) == (2, 1, 1))
+            _ = try await client.cancel("p")
+            #expect(try await client.serverStats().paused == 0)
         }
     }
 

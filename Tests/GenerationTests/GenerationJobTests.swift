@@ -140,6 +140,15 @@ import Testing
                 case .point(let field, let range):
                     let side = edge ? range.upperBound : range.lowerBound
                     asked[keyPath: field] = ImagePoint(top: side, left: side)
+                case .pause(let field, let range):
+                    asked[keyPath: field] = .step(edge ? range.upperBound : range.lowerBound)
+                case .branches(let count):
+                    guard edge else { continue }
+                    asked.branches = (0..<count).map { index in
+                        var refiner = GenerationRequest.Refiner()
+                        refiner.startStep = 2 + index
+                        return .init(refiner: refiner)
+                    }
                 case .loras(let count, let weight):
                     asked.loras = Array(
                         repeating: GenerationRequest.LoRA(

@@ -38,7 +38,7 @@ import Testing
             let fields = Set(
                 body.matches(
                     of:
-                        #/(?:string|u?int32|u?int64|bool|double|Size|Point|HandoffHistory|Embedding|Lora) ([a-z_0-9]+) = /#
+                        #/(?:string|u?int32|u?int64|bool|double|Size|Point|HandoffHistory|Embedding|Lora|Branch|PausePoint) ([a-z_0-9]+) = /#
                 )
                 .map { String($0.1) })
             let table = Set(

@@ -66,8 +66,10 @@ struct PictureRecordTests {
         let unrecorded: Set = [
             // The job's own name, and the three units in which the handoff was not given.
             "taskUUID", "refiner.startStep", "refiner.startTimestep", "refiner.startSigma",
+            // A branch's picture is that of its separate request, which has none.
+            "branches",
             // When it was made, which is no part of what it shows.
-            "priority", "deadlineMs", "detach",
+            "priority", "deadlineMs", "detach", "pauseAt",
         ]
         var asked = Self.full
         asked.handoffHistory = GenerationJob.HandoffHistory.allCases.last?.rawValue

@@ -19,10 +19,21 @@ struct RecordTests {
         #expect(try GenerationPlan(json: Array(alone.json.text.utf8)) == alone)
     }
 
+    @Test func `a plan with branches`() throws {
+        var alone = Self.plan
+        (alone.refinerModel, alone.handoff, alone.baseSteps, alone.refinerSteps) = (nil, nil, 3, 0)
+        var plan = GenerationPlan(joining: [alone, Self.plan])
+        plan.pauseStep = 2
+        plan.resumes = GenerationPlan.Ticket(jobID: "a \"b\"", step: 1)
+        #expect(plan.branches.map(\.index) == [1, 0])
+        #expect(try GenerationPlan(json: Array(plan.json.text.utf8)) == plan)
+    }
+
     @Test func `a summary`() throws {
         let summary = Event.Summary(
             baseSteps: 1, refinerSteps: 2, textEncodingSeconds: 0.1, imageEncodingSeconds: 1 / 3,
-            baseSeconds: 1e9, refinerSeconds: 7, decodingSeconds: 0, totalSeconds: 2e-9)
+            baseSeconds: 1e9, refinerSeconds: 7, decodingSeconds: 0, totalSeconds: 2e-9,
+            isCutShort: true, baseEvaluations: 3, refinerEvaluations: 4, sharedEvaluations: 5)
         #expect(try Event.Summary(json: Array(summary.json.text.utf8)) == summary)
     }
 

@@ -241,6 +241,80 @@ private let loras: [Refusal] = [
         says: ["'lora' is LoRA, not the SDXL refiner"], status: .failedPrecondition),
 ]
 
+private func branched(
+    _ starts: [Int?], _ change: (inout GenerationRequest) -> Void = { _ in }
+) -> GenerationRequest {
+    request {
+        $0.refiner = GenerationRequest.Refiner()
+        $0.refiner?.model = "sdxl-refiner"
+        $0.branches = starts.map { start in
+            guard let start else { return .init() }
+            var refiner = GenerationRequest.Refiner()
+            refiner.startStep = start
+            return .init(refiner: refiner)
+        }
+        change(&$0)
+    }
+}
+
+private let branches: [Refusal] = [
+    Refusal(
+        branched([nil] + Array(2...17)), "invalidBranches", ["branches"],
+        says: ["17 entries", "at most 16"]),
+    Refusal(
+        branched(Array(2...8)) { $0.numberResults = 10 }, "invalidBranches",
+        ["branches", "numberResults"], says: ["70 pictures", "at most 64"]),
+    Refusal(
+        branched([nil, 21]), "invalidRefinerStartStep",
+        ["branches[1].refiner.startStep", "steps"], says: ["branches[1]:", "2 to steps", "20"]),
+    Refusal(
+        branched([nil, 1]), "invalidRefinerStartStep", ["branches[1].refiner.startStep"],
+        says: ["2 to 100"]),
+    Refusal(
+        branched([18]) { $0.branches.append(.init(refiner: GenerationRequest.Refiner())) },
+        "missingRefinerStart",
+        [
+            "branches[1].refiner.startStep", "branches[1].refiner.startStepPercentage",
+            "branches[1].refiner.startTimestep", "branches[1].refiner.startSigma",
+        ]),
+    Refusal(
+        branched([18]) { $0.branches[0].refiner?.startSigma = 1 }, "conflictRefinerStart",
+        ["branches[0].refiner.startStep", "branches[0].refiner.startSigma"]),
+    Refusal(branched([18, nil, 18]), "duplicateBranch", ["branches[2]"], says: ["branches[0]"]),
+    Refusal(
+        branched([nil, nil]) { $0.refiner = nil }, "duplicateBranch", ["branches[1]"]),
+    Refusal(
+        branched([nil]), "incompatibleParameters", ["branches", "refiner"],
+        says: ["none of its branches"]),
+    Refusal(
+        branched([nil]) {
+            $0.refiner = nil
+            $0.handoffHistory = "RESET"
+        }, "incompatibleParameters", ["branches", "refiner"]),
+    Refusal(
+        branched([nil, 18]) { $0.branches[1].refiner?.model = "sdxl" }, "invalidRefinerModel",
+        ["branches[1].refiner.model"], status: .failedPrecondition),
+    Refusal(
+        branched([nil, 18]) { $0.branches[1].refiner?.cfgScale = .nan }, "invalidRefinerCFGScale",
+        ["branches[1].refiner.CFGScale"]),
+    Refusal(
+        branched([nil, 18]) { $0.cfgScale = 51 }, "invalidCFGScale", ["CFGScale"]),
+]
+
+private let pauses: [Refusal] = [
+    Refusal(
+        request { $0.pauseAt = .step(0) }, "invalidPauseAt", ["pauseAt"], says: ["1 to 99"]),
+    Refusal(request { $0.pauseAt = .handoff }, "incompatibleParameters", ["pauseAt", "refiner"]),
+    Refusal(
+        request {
+            $0.pauseAt = .step(3)
+            $0.numberResults = 2
+        }, "incompatibleParameters", ["pauseAt", "numberResults"]),
+    Refusal(
+        branched([nil, 18]) { $0.pauseAt = .handoff }, "incompatibleParameters",
+        ["pauseAt", "branches"]),
+]
+
 private let roles: [Refusal] = [
     Refusal(
         request { $0.model = "sdxll" }, "modelNotFound", ["model"],
@@ -291,6 +365,14 @@ private let roles: [Refusal] = [
     }
 
     @Test(arguments: loras) func `for a bad LoRA`(_ refusal: Refusal) {
+        check(refusal)
+    }
+
+    @Test(arguments: branches) func `for bad branches`(_ refusal: Refusal) {
+        check(refusal)
+    }
+
+    @Test(arguments: pauses) func `for a bad pause`(_ refusal: Refusal) {
         check(refusal)
     }
 

@@ -7,6 +7,21 @@ import Testing
 
 /// What can be asked about jobs that are there.
 @Suite struct `A job that is there` {
+    /// A call that had its reply held its job, run and all, for ever.
+    @Test func `is let go of by the call that submitted it`() throws {
+        weak var freed: JobScheduler?
+        do {
+            let scheduler = try JobScheduler(generator: FakeGenerator())
+            freed = scheduler
+            let job = try answer { scheduler.submit(request("a"), client: 1, reply: $0) }
+            let recorder = Recorder()
+            _ = try scheduler.watch(JobID(job.id), after: 0, observer: recorder.observe)
+            #expect(recorder.waitForEnd() == nil)
+            scheduler.stop(drain: true)
+        }
+        #expect(freed == nil)
+    }
+
     @Test func `tells any number of watchers, also late ones, what still counts and what comes`()
         throws
     {

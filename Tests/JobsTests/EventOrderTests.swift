@@ -62,7 +62,8 @@ import Testing
             last.summary
                 == Event.Summary(
                     baseSteps: 6, refinerSteps: 4, textEncodingSeconds: 1, baseSeconds: 12,
-                    refinerSeconds: 16, decodingSeconds: 16, totalSeconds: 45))
+                    refinerSeconds: 16, decodingSeconds: 16, totalSeconds: 45,
+                    baseEvaluations: 6, refinerEvaluations: 4))
         #expect(last.png.starts(with: [0x89, 0x50, 0x4E, 0x47]))
         #expect(last.sha256 == SHA256.digest(of: last.png))
         #expect(last.size == ImageSize(height: 16, width: 8))

@@ -40,6 +40,13 @@ struct FakeGenerator: ImageGenerator {
 
     func plan(_ job: GenerationJob) throws(GenerationError) -> GenerationPlan {
         if let planFailure { throw planFailure }
+        guard job.branches.isEmpty else {
+            var plans: [GenerationPlan] = []
+            for index in job.branches.indices {
+                plans.append(try plan(job.separate(branch: index)))
+            }
+            return GenerationPlan(joining: plans)
+        }
         var baseSteps = job.steps
         if case .step(let step)? = job.refiner?.start { baseSteps = step - 1 }
         let timesteps = (0..<job.steps).map { Double(1000 - $0) }
@@ -69,11 +76,15 @@ private final class FakeRun: GenerationRun {
     private let plan: GenerationPlan
     private var unit = 0
     private var isCutShort = false
+    /// The last unit was the decoding of an image.
+    private var hasDecoded = false
     /// Where the first unit leads.
     private let firstStep: Int
     /// Whether that is within an image.
     private let isMidway: Bool
     private var colour: UInt8
+    /// That of the base at the handoff, where the next image goes on from it.
+    private var trunk: UInt8?
 
     init(
         _ generator: FakeGenerator, _ job: GenerationJob, _ plan: GenerationPlan,
@@ -85,32 +96,52 @@ private final class FakeRun: GenerationRun {
         firstStep = checkpoint.map { 1 + $0.imageIndex * (job.steps + 1) + $0.step } ?? 1
         isMidway = (checkpoint?.step ?? 0) > 0
         colour = checkpoint?.state.first ?? 0
+        trunk = checkpoint?.state.dropFirst().first
     }
 
-    func skip(to target: SkipTarget) -> SkipReport? {
+    /// Of the next unit, the text encoding aside.
+    private var place: (image: Int, step: Int) {
         let (image, step) = (unit - 1).quotientAndRemainder(dividingBy: job.steps + 1)
+        return (image, step)
+    }
+
+    private func baseSteps(of image: Int) -> Int { plan.ending(ofImage: image).baseSteps }
+
+    func skip(to target: SkipTarget) -> SkipReport? {
+        let (image, step) = place
         guard unit > 1, step > 0 else { return nil }
         isCutShort = true
-        let goal = target == .decoding ? job.steps : max(step, plan.baseSteps)
+        hasDecoded = false
+        let goal = target == .decoding ? job.steps : max(step, baseSteps(of: image))
         unit = 1 + image * (job.steps + 1) + goal
         return SkipReport(
             step: goal,
-            handoffLatentsSHA256: target == .refiner && goal > step ? [4, 5, 6] : nil)
+            handoffLatentsSHA256: goal > step && goal < job.steps ? [4, 5, 6] : nil)
+    }
+
+    /// In a colour that depends on the steps so far.
+    func preview() -> DecodedImage {
+        DecodedImage(
+            imageIndex: place.image, size: plan.size, seed: plan.seed(ofImage: place.image),
+            pixels: [UInt8](
+                repeating: colour ^ 0xFF, count: plan.size.width * plan.size.height * 3),
+            stepsBeforeCut: place.step)
     }
 
     func checkpoint() -> GenerationCheckpoint? {
         guard unit > 1, nextPhase != nil else { return nil }
-        let (image, step) = (unit - 1).quotientAndRemainder(dividingBy: job.steps + 1)
+        let (image, step) = place
         return GenerationCheckpoint(
-            imageIndex: image, step: step, state: step > 0 ? [colour] : [])
+            imageIndex: image, step: step,
+            state: step > 0 ? [colour] + [trunk].compactMap(\.self) : [])
     }
 
     var nextPhase: Phase? {
-        if unit >= min(1 + plan.seeds.count * (job.steps + 1), generator.unitMaximum) { return nil }
+        if unit >= min(1 + plan.imageCount * (job.steps + 1), generator.unitMaximum) { return nil }
         if unit == 0 { return .textEncoding }
-        if isCutShort, (unit - 1) % (job.steps + 1) == 0 { return nil }
-        let index = (unit - 1) % (job.steps + 1)
-        return index == job.steps ? .decoding : index < plan.baseSteps ? .base : .refiner
+        let (image, step) = place
+        if isCutShort, hasDecoded { return nil }
+        return step == job.steps ? .decoding : step < baseSteps(of: image) ? .base : .refiner
     }
 
     func advance() throws(GenerationError) -> GenerationUpdate {
@@ -119,27 +150,39 @@ private final class FakeRun: GenerationRun {
         if generator.refusesCheckpoints, unit == 0, firstStep > 1, isMidway {
             throw .damagedCheckpoint("it is one of a test")
         }
-        let image = (unit - 1) / (job.steps + 1)
-        let index = (unit - 1) % (job.steps + 1)
-        unit = unit == 0 ? firstStep : unit + 1
-        switch phase {
-        case .textEncoding, .imageEncoding: return .textEncoded
-        case .base, .refiner:
-            if index == 0 { colour = UInt8(truncatingIfNeeded: plan.seeds[image]) }
-            colour = colour &* 31 &+ UInt8(index + 1)
-            return .step(
-                StepReport(
-                    phase: phase, imageIndex: image, step: index + 1,
-                    timestep: plan.timesteps[index], sigma: plan.sigmas[index],
-                    handoffLatentsSHA256: index + 1 == plan.baseSteps ? [1, 2, 3] : nil))
-        case .decoding:
-            let count = plan.size.width * plan.size.height * 3 - generator.missingByteCount
-            return .image(
-                DecodedImage(
-                    imageIndex: image, size: plan.size, seed: plan.seeds[image],
-                    pixels: generator.isNoisy
-                        ? noise(count) : .init(repeating: colour, count: count)))
+        guard unit > 0 else {
+            unit = firstStep
+            return .textEncoded
         }
+        let (image, index) = place
+        hasDecoded = phase == .decoding
+        unit += 1
+        guard phase == .decoding else { return .step(step(image, index, phase)) }
+        let count = plan.size.width * plan.size.height * 3 - generator.missingByteCount
+        let pixels = generator.isNoisy ? noise(count) : [UInt8](repeating: colour, count: count)
+        if let trunk {
+            unit += plan.sharedSteps(ofImage: image + 1)
+            colour = trunk
+        }
+        trunk = nil
+        return .image(
+            DecodedImage(
+                imageIndex: image, size: plan.size, seed: plan.seed(ofImage: image), pixels: pixels)
+        )
+    }
+
+    private func step(_ image: Int, _ index: Int, _ phase: Phase) -> StepReport {
+        if index == 0 { colour = UInt8(truncatingIfNeeded: plan.seed(ofImage: image)) }
+        let begins = phase == .refiner && index == baseSteps(of: image)
+        if begins, plan.sharedSteps(ofImage: image + 1) > 0, !isCutShort { trunk = colour }
+        // The refiner's steps are not the base's.
+        colour = colour &* 31 &+ UInt8(index + 1) &+ (phase == .refiner ? 100 : 0)
+        let handsOff =
+            index + 1 == baseSteps(of: image)
+            || begins && index == plan.sharedSteps(ofImage: image) && index > 0
+        return StepReport(
+            phase: phase, imageIndex: image, step: index + 1, timestep: plan.timesteps[index],
+            sigma: plan.sigmas[index], handoffLatentsSHA256: handsOff ? [1, 2, 3] : nil)
     }
 
     private func noise(_ count: Int) -> [UInt8] {

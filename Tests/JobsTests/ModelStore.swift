@@ -37,7 +37,7 @@ final class ModelStore: JobStore {
 
     private static func ended(_ stored: StoredJob, _ ending: StoredEnding) -> EndedJob {
         var description = JobDescription(
-            id: stored.id.name, state: JobState(ending: ending.error), plan: stored.plan,
+            id: stored.id.name, state: ending.state, plan: stored.plan,
             createdMilliseconds: stored.createdMilliseconds, sequence: stored.acceptedSequence)
         description.error = ending.error
         description.endedMilliseconds = ending.milliseconds
@@ -53,6 +53,8 @@ final class ModelStore: JobStore {
         }
     }
 
+    func pictures(of id: JobID) -> [StoredPicture] { [] }
+
     func image(_ index: Int, of id: JobID) throws(JobStoreError) -> StoredImage? {
         state.withLock { state in
             let images = state.jobs[id]?.images ?? []
@@ -64,7 +66,7 @@ final class ModelStore: JobStore {
         let fault = state.withLock { state -> JobStoreError? in
             if let fault = state.fault { return fault }
             for change in changes {
-                if case .image(let id, let image, _, _) = change,
+                if case .image(let id, let image, _, _, _) = change,
                     state.jobs[id]?.images.count != image.facts.index
                 {
                     return JobStoreError(.failed, "an image is missing")
@@ -94,11 +96,11 @@ final class ModelStore: JobStore {
         case .handedOff(_, let handoff):
             job.stored.handoffs.removeAll { $0.imageIndex == handoff.imageIndex }
             job.stored.handoffs.append(handoff)
-        case .image(_, let image, let summary, let ending):
+        case .image(_, let image, let summary, let next, let ending):
             job.images.append(image)
             job.stored.images.append(image.facts)
             job.stored.summary = summary
-            job.stored.checkpoint = nil
+            job.stored.checkpoint = next
             job.stored.crashes = 0
             job.ending = ending
         case .ended(_, let ending): job.ending = ending

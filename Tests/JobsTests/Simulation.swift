@@ -53,8 +53,9 @@ final class Simulation: @unchecked Sendable {
             case ..<15: submit()
             case ..<55: advanceLane(draws.next(below: laneCount))
             case ..<80: writeNext()
-            case ..<84: cancel()
-            case ..<88: watch()
+            case ..<83: cancel()
+            case ..<86: resume()
+            case ..<89: watch()
             case ..<91: leave()
             case ..<95: clock.advance(by: .milliseconds(draws.next(below: 4000)))
             case ..<97:
@@ -72,20 +73,38 @@ final class Simulation: @unchecked Sendable {
     private func settle() {
         store.fail(with: nil)
         note("settling")
+        finishAll()
+        // Whoever was paused can still be gone on with.
+        for job in table.ended.all.sorted(by: { $0.description.id < $1.description.id })
+        where job.description.state == .paused {
+            let name = "last-\(job.id.name)"
+            resume(job.id, as: name)
+            finishAll()
+            if table.ended[JobID(name)]?.description.state != .finished {
+                complain("\(job.description.id) was paused and cannot be resumed")
+            }
+        }
+        for (id, request) in accepted { checkEnd(of: id, request) }
+    }
+
+    private func finishAll() {
         for _ in 0..<20_000 {
             if table.live.isEmpty, inbox.isEmpty { break }
             for lane in lanes.indices { advanceLane(lane) }
             writeNext()
             check()
         }
-        if !table.live.isEmpty {
-            complain("jobs that never end: \(liveIDs)")
-        }
-        for (id, request) in accepted { checkEnd(of: id, request) }
+        if !table.live.isEmpty { complain("jobs that never end: \(liveIDs)") }
     }
 
     private func submit() {
         var request = request("job-\(draws.next(below: 9))", images: 1 + draws.next(below: 2))
+        if draws.next(below: 4) == 0 {
+            request.numberResults = 1
+            request.pauseAt = draws.next(below: 4) == 0 ? .handoff : .step(1 + draws.next(below: 4))
+        } else if draws.next(below: 4) == 0 {
+            request.branches = [.init(), .init(refiner: GenerationRequest.Refiner())]
+        }
         request.seed = Int64(draws.next(below: 2))
         // Some so long that others may overtake them.
         request.steps = draws.next(below: 3) == 0 ? 20 : 5
@@ -105,10 +124,16 @@ final class Simulation: @unchecked Sendable {
                     $0.own(other, isOwner)
                     $0.watch(other, watcher, after: 0)
                 }
-            } else if table.ended[id]?.description.state == .finished {
+            } else if let ended = table.ended[id], ended.description.error == nil {
                 return
             } else {
-                try admit(job, digest, client, watcher, isOwner: isOwner)
+                let plan = try generator.resolve(job)
+                try admit(
+                    ScheduledJob(
+                        job, plan: plan, needs: generator.needs(job, plan: plan), digest: digest,
+                        client: client.number, createdMilliseconds: 42, attempt: attempt(of: id),
+                        deadline: job.deadline.map { clock.clock.now() + $0 },
+                        queuedAt: clock.clock.now()), client, watcher, isOwner: isOwner)
             }
             note("client \(client.number) asks for \(job.requestID), seeds \(job.seeds)")
             clients.append(client)
@@ -118,22 +143,50 @@ final class Simulation: @unchecked Sendable {
         }
     }
 
+    private func attempt(of id: JobID) -> Int { table.ended[id].map { $0.attempt + 1 } ?? 0 }
+
     private func admit(
-        _ job: GenerationJob, _ digest: [UInt8], _ client: SimulatedClient,
-        _ watcher: JobWatcher, isOwner: Bool
+        _ scheduled: ScheduledJob, _ client: SimulatedClient, _ watcher: JobWatcher, isOwner: Bool
     ) throws(GenerationError) {
-        let attempt = table.ended[JobID(job.requestID)].map { $0.attempt + 1 } ?? 0
-        let plan = try generator.plan(job)
-        let scheduled = ScheduledJob(
-            job, plan: plan, needs: generator.needs(job, plan: plan), digest: digest,
-            client: client.number,
-            createdMilliseconds: 42, attempt: attempt,
-            deadline: job.deadline.map { clock.clock.now() + $0 }, queuedAt: clock.clock.now())
         scheduled.ownerCount = isOwner ? 1 : nil
         client.job = scheduled
         client.isOwner = isOwner
         try table.admit(scheduled, pictures: [])
         change { $0.watch(scheduled, watcher, after: 0) }
+    }
+
+    /// Someone goes on from a paused job, as it was or otherwise.
+    private func resume() {
+        let paused = table.ended.all.filter { $0.description.state == .paused }
+            .map(\.id.name).sorted()
+        guard let name = paused.randomElement(&draws) else { return }
+        resume(
+            JobID(name), as: "resumed-\(draws.next(below: 9))", without: draws.next(below: 2) == 0)
+    }
+
+    private func resume(_ id: JobID, as name: String, without: Bool = false) {
+        let asked = ResumeRequest(jobID: id.name, requestID: name, withoutRefiner: without)
+        let new = JobID(name)
+        let client = SimulatedClient(number: UInt64(1 + draws.next(below: 3)))
+        do throws(GenerationError) {
+            let isKnown = try table.known(new, PausedJob.digest(of: asked)) != nil
+            if isKnown || table.ended[new]?.description.error == nil && table.ended[new] != nil {
+                return
+            }
+            let resumed = try PausedJob(id, in: store, pictures: PictureStore())
+                .resumed(by: asked, generator: generator, limits: GenerationLimits())
+            try admit(
+                resumed.scheduled(
+                    client: client.number, attempt: attempt(of: new), clock: clock.clock), client,
+                watcher(of: new, client), isOwner: false)
+            clients.append(client)
+            note("client \(client.number) resumes \(id) as \(name)")
+        } catch {
+            let expected: [StatusCode] = [
+                .alreadyExists, .resourceExhausted, .unavailable, .failedPrecondition,
+            ]
+            if !expected.contains(error.status) { complain("resuming \(id) is refused: \(error)") }
+        }
     }
 
     /// The lane takes up a job, or does the unit for which it did; others act in between.
@@ -166,12 +219,18 @@ final class Simulation: @unchecked Sendable {
     }
 
     private func cancel() {
-        guard let id = liveIDs.randomElement(&draws),
-            let job = table.live[id]
-        else { return }
+        let paused = table.ended.all.filter { $0.description.state == .paused }
+        let names = table.live.keys.map(\.name) + paused.map(\.id.name)
+        guard let id = names.sorted().randomElement(&draws).map({ JobID($0) }) else { return }
         let outcome = CancelOutcome.allCases[draws.next(below: 3)]
         note("cancel \(id): \(outcome)")
-        change { try? $0.cancel(job, outcome) }
+        change { table in
+            if let job = table.live[id] {
+                try? table.cancel(job, outcome)
+            } else {
+                try? table.cancelEnded(id, outcome)
+            }
+        }
     }
 
     private func watch() {
@@ -306,7 +365,7 @@ final class Simulation: @unchecked Sendable {
             return complain("\(id) has no history")
         }
         let isCutShort = history.job.summary.isCutShort
-        for index in 0..<(request.numberResults ?? 1) {
+        for index in 0..<(request.numberResults ?? 1) * max(request.branches.count, 1) {
             let png = (try? store.image(index, of: id))?.png
             if png == nil, isCutShort { break }
             if let told = told[id]?[index], told != png { complain("\(id): a picture changed") }
@@ -354,7 +413,7 @@ enum Expected {
 
     static func png(of request: GenerationRequest, _ index: Int) -> [UInt8]? {
         var request = request
-        (request.priority, request.deadlineMilliseconds) = (nil, nil)
+        (request.priority, request.deadlineMilliseconds, request.pauseAt) = (nil, nil, nil)
         let key = "\(request.json.text) \(index)"
         if let png = known.withLock({ $0[key] }) { return png }
         guard let scheduler = try? JobScheduler(generator: FakeGenerator()) else { return nil }

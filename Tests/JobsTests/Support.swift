@@ -174,6 +174,7 @@ final class FakeClock: Sendable {
 extension ServerStatistics {
     var addsUp: Bool {
         accepted == finished + failed + cancelled + UInt64(queued) + UInt64(running)
+            + UInt64(paused)
     }
 }
 

@@ -58,6 +58,28 @@ import Testing
         #expect(try scheduler.job(JobID("fox", of: "alice")).state == .finished)
     }
 
+    @Test func `go on from their own paused jobs only`() throws {
+        let scheduler = try JobScheduler(generator: FakeGenerator())
+        defer { scheduler.stop(drain: false) }
+        var asked = request("fox")
+        asked.pauseAt = .handoff
+        let recorder = Recorder()
+        try scheduler.submit(asked, of: "alice", observer: recorder.observe)
+        #expect(recorder.waitForEnd() == nil)
+        let resuming = ResumeRequest(jobID: "fox", requestID: "on")
+        for other in ["bob", ""] {
+            let error = #expect(throws: GenerationError.self) {
+                try answer { scheduler.resume(resuming, of: other, reply: $0) }
+            }
+            #expect(error?.status == .notFound && error?.code == "taskNotFound")
+        }
+        let resumed = try answer { scheduler.resume(resuming, of: "alice", reply: $0) }
+        let rest = Recorder()
+        _ = try scheduler.watch(JobID(resumed.id, of: "alice"), after: 0, observer: rest.observe)
+        #expect(rest.waitForEnd() == nil)
+        #expect(rest.images.count == 1)
+    }
+
     @Test func `who watch all jobs hear of their own`() throws {
         let scheduler = try JobScheduler(generator: FakeGenerator())
         defer { scheduler.stop(drain: false) }

@@ -57,6 +57,10 @@ final class DyingStore: JobStore {
         try store.history(of: id)
     }
 
+    func pictures(of id: JobID) throws(JobStoreError) -> [StoredPicture] {
+        try store.pictures(of: id)
+    }
+
     func image(_ index: Int, of id: JobID) throws(JobStoreError) -> StoredImage? {
         try store.image(index, of: id)
     }

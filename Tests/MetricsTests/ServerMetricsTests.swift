@@ -6,6 +6,7 @@ import Testing
     @Test(arguments: [
         (ServerMetrics.Place.queued, ServerMetrics.Ending.cancelled), (.queued, .failed),
         (.running, .finished), (.running, .failed), (.running, .cancelled),
+        (.running, .paused),
     ])
     func `follow a job to its end`(place: ServerMetrics.Place, ending: ServerMetrics.Ending) {
         let metrics = ServerMetrics()
@@ -23,8 +24,18 @@ import Testing
         case .finished: expected.finished = 1
         case .failed: expected.failed = 1
         case .cancelled: expected.cancelled = 1
+        case .paused: expected.paused = 1
         }
         #expect(metrics.snapshot == expected)
+    }
+
+    @Test func `count a paused job until it is discarded`() {
+        let metrics = ServerMetrics()
+        metrics.pausedJobFound()
+        #expect(metrics.snapshot.paused == 1 && addsUp(metrics.snapshot))
+        metrics.pausedJobDiscarded()
+        #expect((metrics.snapshot.paused, metrics.snapshot.cancelled) == (0, 1))
+        #expect(addsUp(metrics.snapshot))
     }
 
     @Test func `count steps with their seconds, refusals and connections`() {
@@ -65,7 +76,7 @@ import Testing
     private func addsUp(_ now: ServerStatistics) -> Bool {
         now.accepted
             == now.finished + now.failed + now.cancelled + UInt64(now.queued)
-            + UInt64(now.running)
+            + UInt64(now.running) + UInt64(now.paused)
     }
 }
 

@@ -85,8 +85,12 @@ struct ReferenceCaseTests {
                     baseSteps: handoff?.baseSteps ?? inputs.steps,
                     refinerSteps: handoff?.refinerSteps ?? 0, handoff: nil, advice: []),
                 base: (base, prompts.base),
-                refiner: handoff == nil ? nil : (refiner, prompts.refiner),
-                algorithm: scheduler.algorithm, schedule: schedule, eta: inputs.eta,
+                refiners: [(refiner, prompts.refiner)],
+                endings: [
+                    RunEnding(
+                        baseSteps: handoff?.baseSteps ?? inputs.steps,
+                        refiner: handoff == nil ? nil : 0)
+                ], algorithm: scheduler.algorithm, schedule: schedule, eta: inputs.eta,
                 resetsHistoryAtHandoff: !inputs.isContinuous,
                 noise: { _ in BatchNoise(inputs, image: image, of: count) }, pool: pool,
                 trace: recorder)

@@ -34,6 +34,10 @@ struct MessageCodingTests {
             .init(model: "a", weight: -0.0, applyTo: .both), .init(),
             .init(model: "湖", applyTo: .refiner),
         ]
+        request.branches = [
+            .init(), .init(refiner: GenerationRequest.Refiner()),
+            .init(refiner: Samples.request.refiner),
+        ]
         request.refiner?.startStep = 0
         request.refiner?.startTimestep = 0
         request.refiner?.startSigma = .infinity
@@ -48,6 +52,7 @@ struct MessageCodingTests {
         request.priority = -10
         request.deadlineMilliseconds = 1 << 40
         request.detach = false
+        request.pauseAt = .handoff
         return request
     }()
 
@@ -158,6 +163,33 @@ struct MessageCodingTests {
                             seeds: [-1, .max, .min], scheduler: "", spacing: "", timesteps: [],
                             sigmas: [], baseSteps: 0, refinerSteps: 0, handoff: nil,
                             advice: ["", "ä"])))),
+            .event(Samples.event(9, .accepted(Samples.branchedPlan))),
+            .event(
+                Samples.event(
+                    10,
+                    .progress(
+                        Event.Progress(
+                            phase: .refiner, step: 9, steps: 10, phaseStep: 1, phaseSteps: 2,
+                            timestep: 1, sigma: 2, stepSeconds: 3, elapsedSeconds: 4,
+                            etaSeconds: nil, imageIndex: 3, imageCount: 4, branch: 0, jobStep: 19,
+                            jobSteps: 24)))),
+            .event(
+                Samples.event(
+                    11,
+                    .handedOff(
+                        Event.HandedOff(
+                            imageIndex: 3, handoff: Samples.handoff, latentsSHA256: [],
+                            branch: 1)))),
+            .event(
+                Samples.event(
+                    12,
+                    .image(
+                        Event.Image(
+                            png: [], size: ImageSize(height: 8, width: 8), seed: 0, sha256: [],
+                            imageIndex: 3, imageCount: 4, branch: 0, pausedStep: 7,
+                            summary: Event.Summary(
+                                baseEvaluations: 1, refinerEvaluations: 2,
+                                sharedEvaluations: 3))))),
             .event(Samples.event(0, .queued(Event.Queued(place: 0, etaSeconds: nil)))),
             .event(Samples.event(.max, .queued(Event.Queued(place: 0, etaSeconds: 0)))),
             .event(Samples.event(1, .ended(Event.Ended(state: .finished, error: nil)))),
@@ -195,7 +227,7 @@ struct MessageCodingTests {
             .stats(
                 ServerStats(
                     accepted: 10, finished: 1, failed: 2, cancelled: 3, refused: .max, queued: 3,
-                    running: 1, baseSteps: 100, baseSeconds: 1.5, refinerSteps: 20,
+                    running: 1, paused: 4, baseSteps: 100, baseSeconds: 1.5, refinerSteps: 20,
                     refinerSeconds: 0.25, connections: 7, memoryBudgetByteCount: 8 << 30,
                     memoryReservedByteCount: 1, memoryAvailableByteCount: 2,
                     memoryHoldsBack: true, memoryHolds: 3)),
@@ -222,6 +254,11 @@ struct MessageCodingTests {
         .getJob(""), .getJob("湖"), .listJobs(JobFilter()),
         .listJobs(
             JobFilter(states: JobState.allCases, model: "m", pageSize: 7, pageToken: "t")),
+        .resumeJob(ResumeRequest(jobID: "j")),
+        .resumeJob(
+            ResumeRequest(
+                jobID: "j", requestID: "r", refiner: Samples.request.refiner, withoutRefiner: true,
+                pauseAt: .step(3), priority: 0, deadlineMilliseconds: 1 << 40)),
         .cancelJob("j", .discard), .cancelJob("j", .decodeNow), .cancelJob("", .skipToRefiner),
         .readImage(ImagePart(jobID: "j", imageIndex: 0)),
         .readImage(ImagePart(jobID: "", imageIndex: 19, offset: 1 << 40, byteCount: 1 << 20)),

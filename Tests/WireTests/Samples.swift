@@ -68,10 +68,24 @@ enum Samples {
         (full.place, full.phase, full.imageIndex, full.imageCount) = (0, .refiner, 1, 3)
         (full.step, full.etaSeconds, full.endedMilliseconds) = (9, 0, 2)
         full.error = badHandoff
+        full.resumes = "j-0"
         var empty = JobDescription(
             id: "", state: .queued, plan: plan, createdMilliseconds: 0, sequence: 0)
         empty.refinerModel = nil
         return [full, empty]
+    }()
+
+    static let branchedPlan: GenerationPlan = {
+        var plan = GenerationPlan(
+            model: "base", refinerModel: "refiner", size: ImageSize(height: 8, width: 8),
+            seeds: [1], scheduler: "", spacing: "", timesteps: [], sigmas: [], baseSteps: 8,
+            refinerSteps: 2, handoff: handoff, advice: ["Few."], fingerprint: "a b")
+        let refined = plan
+        (plan.refinerModel, plan.baseSteps, plan.refinerSteps, plan.handoff) = (nil, 10, 0, nil)
+        var joined = GenerationPlan(joining: [plan, refined])
+        joined.pauseStep = 3
+        joined.resumes = GenerationPlan.Ticket(jobID: "j", step: 0)
+        return joined
     }()
 
     static let resumed = event(

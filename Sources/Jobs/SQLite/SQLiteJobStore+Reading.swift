@@ -26,11 +26,13 @@ extension SQLiteJobStore {
 
     public func history(of id: JobID) throws(JobStoreError) -> StoredHistory? {
         let statement = try database.statement(
-            "SELECT error, ended_ms FROM jobs WHERE id = ? AND ended_ms IS NOT NULL", SQLValue(id))
+            "SELECT error, ended_ms, state FROM jobs WHERE id = ? AND ended_ms IS NOT NULL",
+            SQLValue(id))
         defer { statement.reset() }
         guard try statement.step() else { return nil }
         let ending = StoredEnding(
-            error: try Self.errorIfAny(statement, 0).error, milliseconds: statement.integer(1))
+            error: try Self.errorIfAny(statement, 0).error, milliseconds: statement.integer(1),
+            isPaused: statement.integer(2) == Int64(JobState.paused.rawValue))
         return try job(id).map { StoredHistory(job: $0, ending: ending) }
     }
 
@@ -46,6 +48,19 @@ extension SQLiteJobStore {
                 .damaged, "image \(index + 1) of job \(id) is not what was written")
         }
         return image
+    }
+
+    public func pictures(of id: JobID) throws(JobStoreError) -> [StoredPicture] {
+        let statement = try database.statement(
+            """
+            SELECT name, file FROM pictures JOIN job_pictures ON picture = name WHERE job = ?
+            """, SQLValue(id))
+        defer { statement.reset() }
+        var pictures: [StoredPicture] = []
+        while try statement.step() {
+            pictures.append(StoredPicture(name: statement.text(0), file: statement.bytes(1)))
+        }
+        return pictures
     }
 
     // MARK: Parts
@@ -70,7 +85,8 @@ extension SQLiteJobStore {
             SELECT id, digest, plan, created_ms, accepted_sequence, error, ended_ms, attempt,
                 (SELECT coalesce(sum(byte_count), 0) FROM images WHERE job = id),
                 (SELECT count(*) FROM images WHERE job = id),
-                (SELECT max(sequence) FROM images WHERE job = id)
+                (SELECT max(sequence) FROM images WHERE job = id), state,
+                (SELECT length(state) FROM checkpoints WHERE job = id)
             FROM jobs WHERE ended_ms IS NOT NULL ORDER BY ended_ms, rowid
             """)
         defer { statement.reset() }
@@ -80,18 +96,21 @@ extension SQLiteJobStore {
                 let error = try? Self.errorIfAny(statement, 5)
             else { continue }
             let id = JobID(text: statement.text(0))
+            let isPaused = statement.integer(11) == Int64(JobState.paused.rawValue)
             var description = JobDescription(
-                id: id.name, state: JobState(ending: error.error), plan: plan,
+                id: id.name, state: isPaused ? .paused : JobState(ending: error.error), plan: plan,
                 createdMilliseconds: statement.integer(3),
                 sequence: UInt64(clamping: max(statement.integer(4), statement.integer(10))))
             description.error = error.error
             description.endedMilliseconds = statement.integer(6)
             description.imageIndex = max(0, Int(statement.integer(9)) - 1)
-            description.step = error.error == nil ? plan.baseSteps + plan.refinerSteps : 0
+            description.step =
+                isPaused ? plan.pauseStep ?? 0 : error.error == nil ? plan.stepCount : 0
             visit(
                 EndedJob(
                     id: id, description: description, digest: statement.bytes(1),
-                    attempt: Int(statement.integer(7)), byteCount: Int(statement.integer(8))))
+                    attempt: Int(statement.integer(7)),
+                    byteCount: Int(statement.integer(8) + statement.integer(12))))
         }
     }
 

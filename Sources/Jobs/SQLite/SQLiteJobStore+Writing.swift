@@ -13,9 +13,10 @@ extension SQLiteJobStore {
                 "INSERT OR REPLACE INTO handoffs VALUES (?, ?, ?, ?, ?)", SQLValue(id),
                 SQLValue(handoff.imageIndex), SQLValue(handoff.sequence),
                 SQLValue(handoff.timeMilliseconds), SQLValue(handoff.latentsSHA256))
-        case .image(let id, let image, let summary, let ending):
+        case .image(let id, let image, let summary, let next, let ending):
             try insert(image, of: id)
             try database.run("DELETE FROM checkpoints WHERE job = ?", SQLValue(id))
+            if let next { try write(next, of: id) }
             try database.run(
                 "UPDATE jobs SET summary = ?, crashes = 0 WHERE id = ?", .text(summary.json.text),
                 SQLValue(id))
@@ -53,6 +54,8 @@ extension SQLiteJobStore {
             SQLValue(job.attempt),
             SQLValue(job.acceptedSequence), SQLValue(JobState.queued),
             .text(job.summary.json.text))
+        // Of a job that it goes on from.
+        if let checkpoint = job.checkpoint { try write(checkpoint, of: job.id) }
         for picture in pictures {
             try database.run(
                 "INSERT OR IGNORE INTO pictures VALUES (?, ?)", .text(picture.name),
@@ -101,8 +104,9 @@ extension SQLiteJobStore {
     private func end(_ id: JobID, _ ending: StoredEnding) throws(JobStoreError) {
         try database.run(
             "UPDATE jobs SET state = ?, error = ?, ended_ms = ? WHERE id = ?",
-            SQLValue(JobState(ending: ending.error)), SQLValue(ending.error?.json.text),
+            SQLValue(ending.state), SQLValue(ending.error?.json.text),
             SQLValue(ending.milliseconds), SQLValue(id))
+        if ending.isPaused { return }
         try database.run("DELETE FROM checkpoints WHERE job = ?", SQLValue(id))
         try database.run("DELETE FROM job_pictures WHERE job = ?", SQLValue(id))
         try removeUnusedPictures()

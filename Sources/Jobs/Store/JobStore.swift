@@ -21,6 +21,9 @@ public protocol JobStore: Sendable {
     /// - Throws: damaged, when it is not what was written.
     func history(of id: JobID) throws(JobStoreError) -> StoredHistory?
 
+    /// The files that a job starts from which can be gone on with.
+    func pictures(of id: JobID) throws(JobStoreError) -> [StoredPicture]
+
     /// A finished image; nil where there is none.
     ///
     /// - Throws: damaged, when it is not what was written.
@@ -57,9 +60,12 @@ public enum JobChange: Equatable, Sendable {
     /// Takes the place of its earlier checkpoint.
     case checkpoint(id: JobID, StoredCheckpoint)
     case handedOff(id: JobID, StoredHandoff)
-    /// An image is made; its checkpoint is of no more use. With the last one comes the end. Fails where
-    /// the image before it is not there.
-    case image(id: JobID, StoredImage, summary: Event.Summary, ending: StoredEnding?)
+    /// An image is made; its checkpoint is of no more use, and `next` is where the image after it
+    /// begins, if not at its first step. With the last one comes the end. Fails where the image before it
+    /// is not there.
+    case image(
+        id: JobID, StoredImage, summary: Event.Summary, next: StoredCheckpoint? = nil,
+        ending: StoredEnding?)
     case ended(id: JobID, StoredEnding)
     /// Someone wants it to end, or an early end of it, at its next unit of work.
     case cancelRequested(id: JobID, CancelOutcome)
@@ -75,7 +81,7 @@ public enum JobChange: Equatable, Sendable {
         switch self {
         case .accepted(let job, _): job.id
         case .started(let id), .checkpoint(let id, _), .handedOff(let id, _),
-            .image(let id, _, _, _), .ended(let id, _), .suspended(let id, _),
+            .image(let id, _, _, _, _), .ended(let id, _), .suspended(let id, _),
             .cancelRequested(let id, _),
             .restarted(let id, _, _, _), .removed(let id):
             id

@@ -87,9 +87,13 @@ public struct StoredImage: Equatable, Sendable {
 }
 
 public struct StoredEnding: Equatable, Sendable {
-    /// Nil for a job that is finished.
+    /// Nil for a job that is finished or paused.
     public var error: GenerationError?
     public var milliseconds: Int64
+    /// Its checkpoint and the files that it starts from stay.
+    public var isPaused = false
+
+    public var state: JobState { isPaused ? .paused : JobState(ending: error) }
 }
 
 /// What a watcher of an ended job is told.

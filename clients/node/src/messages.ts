@@ -18,8 +18,8 @@ export type LoraApplyTo = "BASE_ONLY" | "REFINER_ONLY" | "BOTH" | "UNRECOGNIZED"
 const LoraApplyToTable: EnumTable = { BASE_ONLY: 0, REFINER_ONLY: 1, BOTH: 2 };
 
 /** UNRECOGNIZED is one that this client does not know. */
-export type JobState = "STATE_UNSPECIFIED" | "QUEUED" | "RUNNING" | "FINISHED" | "FAILED" | "CANCELLED" | "UNRECOGNIZED";
-const JobStateTable: EnumTable = { STATE_UNSPECIFIED: 0, QUEUED: 1, RUNNING: 2, FINISHED: 3, FAILED: 4, CANCELLED: 5 };
+export type JobState = "STATE_UNSPECIFIED" | "QUEUED" | "RUNNING" | "FINISHED" | "FAILED" | "CANCELLED" | "PAUSED" | "UNRECOGNIZED";
+const JobStateTable: EnumTable = { STATE_UNSPECIFIED: 0, QUEUED: 1, RUNNING: 2, FINISHED: 3, FAILED: 4, CANCELLED: 5, PAUSED: 6 };
 
 /** UNRECOGNIZED is one that this client does not know. */
 export type CancelJobRequestOutcome = "DISCARD" | "DECODE_NOW" | "SKIP_TO_REFINER" | "UNRECOGNIZED";
@@ -98,6 +98,8 @@ export interface GenerateRequest {
   priority?: number | undefined;
   deadlineMs?: bigint | undefined;
   detach?: boolean | undefined;
+  branches: Branch[];
+  pauseAt?: PausePoint | undefined;
 }
 export const GenerateRequest: Message<GenerateRequest> = { fields: [
   { number: 1, name: "requestId", kind: "string", rule: "implicit" },
@@ -134,6 +136,44 @@ export const GenerateRequest: Message<GenerateRequest> = { fields: [
   { number: 32, name: "priority", kind: "int32", rule: "optional" },
   { number: 33, name: "deadlineMs", kind: "uint64", rule: "optional" },
   { number: 34, name: "detach", kind: "bool", rule: "optional" },
+  { number: 35, name: "branches", kind: "message", rule: "repeated", message: () => Branch },
+  { number: 36, name: "pauseAt", kind: "message", rule: "optional", message: () => PausePoint },
+] };
+
+export type PausePoint = {
+} & (
+  | { kind: "step"; step: number }
+  | { kind: "handoff"; handoff: boolean }
+);
+export const PausePoint: Message<PausePoint> = { fields: [
+  { number: 1, name: "step", kind: "uint32", rule: "choice" },
+  { number: 2, name: "handoff", kind: "bool", rule: "choice" },
+] };
+
+export interface ResumeJobRequest {
+  jobId: string;
+  requestId: string;
+  refiner?: Refiner | undefined;
+  withoutRefiner: boolean;
+  pauseAt?: PausePoint | undefined;
+  priority?: number | undefined;
+  deadlineMs?: bigint | undefined;
+}
+export const ResumeJobRequest: Message<ResumeJobRequest> = { fields: [
+  { number: 1, name: "jobId", kind: "string", rule: "implicit" },
+  { number: 2, name: "requestId", kind: "string", rule: "implicit" },
+  { number: 3, name: "refiner", kind: "message", rule: "optional", message: () => Refiner },
+  { number: 4, name: "withoutRefiner", kind: "bool", rule: "implicit" },
+  { number: 5, name: "pauseAt", kind: "message", rule: "optional", message: () => PausePoint },
+  { number: 6, name: "priority", kind: "int32", rule: "optional" },
+  { number: 7, name: "deadlineMs", kind: "uint64", rule: "optional" },
+] };
+
+export interface Branch {
+  refiner?: Refiner | undefined;
+}
+export const Branch: Message<Branch> = { fields: [
+  { number: 1, name: "refiner", kind: "message", rule: "optional", message: () => Refiner },
 ] };
 
 export interface Embedding {
@@ -267,6 +307,9 @@ export interface Accepted {
   handoff?: Handoff | undefined;
   advice: string[];
   fingerprint: string;
+  branches: BranchPlan[];
+  pauseStep: number;
+  resumes?: Ticket | undefined;
 }
 export const Accepted: Message<Accepted> = { fields: [
   { number: 1, name: "model", kind: "string", rule: "implicit" },
@@ -282,6 +325,37 @@ export const Accepted: Message<Accepted> = { fields: [
   { number: 11, name: "handoff", kind: "message", rule: "optional", message: () => Handoff },
   { number: 12, name: "advice", kind: "string", rule: "repeated" },
   { number: 13, name: "fingerprint", kind: "string", rule: "implicit" },
+  { number: 14, name: "branches", kind: "message", rule: "repeated", message: () => BranchPlan },
+  { number: 15, name: "pauseStep", kind: "uint32", rule: "implicit" },
+  { number: 16, name: "resumes", kind: "message", rule: "optional", message: () => Ticket },
+] };
+
+export interface Ticket {
+  jobId: string;
+  step: number;
+}
+export const Ticket: Message<Ticket> = { fields: [
+  { number: 1, name: "jobId", kind: "string", rule: "implicit" },
+  { number: 2, name: "step", kind: "uint32", rule: "implicit" },
+] };
+
+export interface BranchPlan {
+  index: number;
+  refinerModel: string;
+  baseSteps: number;
+  refinerSteps: number;
+  handoff?: Handoff | undefined;
+  advice: string[];
+  fingerprint: string;
+}
+export const BranchPlan: Message<BranchPlan> = { fields: [
+  { number: 1, name: "index", kind: "uint32", rule: "implicit" },
+  { number: 2, name: "refinerModel", kind: "string", rule: "implicit" },
+  { number: 3, name: "baseSteps", kind: "uint32", rule: "implicit" },
+  { number: 4, name: "refinerSteps", kind: "uint32", rule: "implicit" },
+  { number: 5, name: "handoff", kind: "message", rule: "optional", message: () => Handoff },
+  { number: 6, name: "advice", kind: "string", rule: "repeated" },
+  { number: 7, name: "fingerprint", kind: "string", rule: "implicit" },
 ] };
 
 export interface Handoff {
@@ -319,6 +393,9 @@ export interface Progress {
   etaSeconds?: number | undefined;
   imageIndex: number;
   imageCount: number;
+  branch?: number | undefined;
+  jobStep: number;
+  jobSteps: number;
 }
 export const Progress: Message<Progress> = { fields: [
   { number: 1, name: "phase", kind: "enum", rule: "implicit", enum: PhaseTable },
@@ -333,17 +410,22 @@ export const Progress: Message<Progress> = { fields: [
   { number: 10, name: "etaSeconds", kind: "double", rule: "optional" },
   { number: 11, name: "imageIndex", kind: "uint32", rule: "implicit" },
   { number: 12, name: "imageCount", kind: "uint32", rule: "implicit" },
+  { number: 13, name: "branch", kind: "uint32", rule: "optional" },
+  { number: 14, name: "jobStep", kind: "uint32", rule: "implicit" },
+  { number: 15, name: "jobSteps", kind: "uint32", rule: "implicit" },
 ] };
 
 export interface HandedOff {
   imageIndex: number;
   handoff?: Handoff | undefined;
   latentsSha256: Uint8Array;
+  branch?: number | undefined;
 }
 export const HandedOff: Message<HandedOff> = { fields: [
   { number: 1, name: "imageIndex", kind: "uint32", rule: "implicit" },
   { number: 2, name: "handoff", kind: "message", rule: "optional", message: () => Handoff },
   { number: 3, name: "latentsSha256", kind: "bytes", rule: "implicit" },
+  { number: 4, name: "branch", kind: "uint32", rule: "optional" },
 ] };
 
 export interface Resumed {
@@ -375,6 +457,8 @@ export interface Image {
   imageIndex: number;
   imageCount: number;
   summary?: Summary | undefined;
+  branch?: number | undefined;
+  pausedStep: number;
 }
 export const Image: Message<Image> = { fields: [
   { number: 1, name: "png", kind: "bytes", rule: "implicit" },
@@ -385,6 +469,8 @@ export const Image: Message<Image> = { fields: [
   { number: 6, name: "imageIndex", kind: "uint32", rule: "implicit" },
   { number: 7, name: "imageCount", kind: "uint32", rule: "implicit" },
   { number: 8, name: "summary", kind: "message", rule: "optional", message: () => Summary },
+  { number: 9, name: "branch", kind: "uint32", rule: "optional" },
+  { number: 10, name: "pausedStep", kind: "uint32", rule: "implicit" },
 ] };
 
 export interface Summary {
@@ -397,6 +483,9 @@ export interface Summary {
   totalSeconds: number;
   imageEncodingSeconds: number;
   isCutShort: boolean;
+  baseEvaluations: number;
+  refinerEvaluations: number;
+  sharedEvaluations: number;
 }
 export const Summary: Message<Summary> = { fields: [
   { number: 1, name: "baseSteps", kind: "uint32", rule: "implicit" },
@@ -408,6 +497,9 @@ export const Summary: Message<Summary> = { fields: [
   { number: 7, name: "totalSeconds", kind: "double", rule: "implicit" },
   { number: 8, name: "imageEncodingSeconds", kind: "double", rule: "implicit" },
   { number: 9, name: "isCutShort", kind: "bool", rule: "implicit" },
+  { number: 10, name: "baseEvaluations", kind: "uint32", rule: "implicit" },
+  { number: 11, name: "refinerEvaluations", kind: "uint32", rule: "implicit" },
+  { number: 12, name: "sharedEvaluations", kind: "uint32", rule: "implicit" },
 ] };
 
 export interface WatchRequest {
@@ -444,6 +536,7 @@ export interface Job {
   endedMs: bigint;
   sequence: bigint;
   error?: JobError | undefined;
+  resumes: string;
 }
 export const Job: Message<Job> = { fields: [
   { number: 1, name: "id", kind: "string", rule: "implicit" },
@@ -463,6 +556,7 @@ export const Job: Message<Job> = { fields: [
   { number: 15, name: "endedMs", kind: "int64", rule: "implicit" },
   { number: 16, name: "sequence", kind: "uint64", rule: "implicit" },
   { number: 17, name: "error", kind: "message", rule: "optional", message: () => JobError },
+  { number: 18, name: "resumes", kind: "string", rule: "implicit" },
 ] };
 
 export interface JobError {
@@ -620,6 +714,7 @@ export interface ServerStats {
   refinerSteps: bigint;
   refinerSeconds: number;
   connections: number;
+  paused: number;
   memoryBudgetBytes: bigint;
   memoryReservedBytes: bigint;
   memoryAvailableBytes: bigint;
@@ -639,6 +734,7 @@ export const ServerStats: Message<ServerStats> = { fields: [
   { number: 10, name: "refinerSteps", kind: "uint64", rule: "implicit" },
   { number: 11, name: "refinerSeconds", kind: "double", rule: "implicit" },
   { number: 12, name: "connections", kind: "uint32", rule: "implicit" },
+  { number: 13, name: "paused", kind: "uint32", rule: "implicit" },
   { number: 20, name: "memoryBudgetBytes", kind: "uint64", rule: "implicit" },
   { number: 21, name: "memoryReservedBytes", kind: "uint64", rule: "implicit" },
   { number: 22, name: "memoryAvailableBytes", kind: "uint64", rule: "implicit" },

@@ -52,6 +52,141 @@ void   refinery__v1__generate_request__free_unpacked
   assert(message->base.descriptor == &refinery__v1__generate_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   refinery__v1__pause_point__init
+                     (Refinery__V1__PausePoint         *message)
+{
+  static const Refinery__V1__PausePoint init_value = REFINERY__V1__PAUSE_POINT__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__pause_point__get_packed_size
+                     (const Refinery__V1__PausePoint *message)
+{
+  assert(message->base.descriptor == &refinery__v1__pause_point__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__pause_point__pack
+                     (const Refinery__V1__PausePoint *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__pause_point__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__pause_point__pack_to_buffer
+                     (const Refinery__V1__PausePoint *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__pause_point__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__PausePoint *
+       refinery__v1__pause_point__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__PausePoint *)
+     protobuf_c_message_unpack (&refinery__v1__pause_point__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__pause_point__free_unpacked
+                     (Refinery__V1__PausePoint *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__pause_point__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__resume_job_request__init
+                     (Refinery__V1__ResumeJobRequest         *message)
+{
+  static const Refinery__V1__ResumeJobRequest init_value = REFINERY__V1__RESUME_JOB_REQUEST__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__resume_job_request__get_packed_size
+                     (const Refinery__V1__ResumeJobRequest *message)
+{
+  assert(message->base.descriptor == &refinery__v1__resume_job_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__resume_job_request__pack
+                     (const Refinery__V1__ResumeJobRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__resume_job_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__resume_job_request__pack_to_buffer
+                     (const Refinery__V1__ResumeJobRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__resume_job_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__ResumeJobRequest *
+       refinery__v1__resume_job_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__ResumeJobRequest *)
+     protobuf_c_message_unpack (&refinery__v1__resume_job_request__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__resume_job_request__free_unpacked
+                     (Refinery__V1__ResumeJobRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__resume_job_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__branch__init
+                     (Refinery__V1__Branch         *message)
+{
+  static const Refinery__V1__Branch init_value = REFINERY__V1__BRANCH__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__branch__get_packed_size
+                     (const Refinery__V1__Branch *message)
+{
+  assert(message->base.descriptor == &refinery__v1__branch__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__branch__pack
+                     (const Refinery__V1__Branch *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__branch__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__branch__pack_to_buffer
+                     (const Refinery__V1__Branch *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__branch__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__Branch *
+       refinery__v1__branch__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__Branch *)
+     protobuf_c_message_unpack (&refinery__v1__branch__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__branch__free_unpacked
+                     (Refinery__V1__Branch *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__branch__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   refinery__v1__embedding__init
                      (Refinery__V1__Embedding         *message)
 {
@@ -455,6 +590,96 @@ void   refinery__v1__accepted__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &refinery__v1__accepted__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__ticket__init
+                     (Refinery__V1__Ticket         *message)
+{
+  static const Refinery__V1__Ticket init_value = REFINERY__V1__TICKET__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__ticket__get_packed_size
+                     (const Refinery__V1__Ticket *message)
+{
+  assert(message->base.descriptor == &refinery__v1__ticket__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__ticket__pack
+                     (const Refinery__V1__Ticket *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__ticket__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__ticket__pack_to_buffer
+                     (const Refinery__V1__Ticket *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__ticket__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__Ticket *
+       refinery__v1__ticket__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__Ticket *)
+     protobuf_c_message_unpack (&refinery__v1__ticket__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__ticket__free_unpacked
+                     (Refinery__V1__Ticket *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__ticket__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   refinery__v1__branch_plan__init
+                     (Refinery__V1__BranchPlan         *message)
+{
+  static const Refinery__V1__BranchPlan init_value = REFINERY__V1__BRANCH_PLAN__INIT;
+  *message = init_value;
+}
+size_t refinery__v1__branch_plan__get_packed_size
+                     (const Refinery__V1__BranchPlan *message)
+{
+  assert(message->base.descriptor == &refinery__v1__branch_plan__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t refinery__v1__branch_plan__pack
+                     (const Refinery__V1__BranchPlan *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &refinery__v1__branch_plan__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t refinery__v1__branch_plan__pack_to_buffer
+                     (const Refinery__V1__BranchPlan *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &refinery__v1__branch_plan__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Refinery__V1__BranchPlan *
+       refinery__v1__branch_plan__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Refinery__V1__BranchPlan *)
+     protobuf_c_message_unpack (&refinery__v1__branch_plan__descriptor,
+                                allocator, len, data);
+}
+void   refinery__v1__branch_plan__free_unpacked
+                     (Refinery__V1__BranchPlan *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &refinery__v1__branch_plan__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   refinery__v1__handoff__init
@@ -1717,7 +1942,7 @@ void   refinery__v1__error_detail__free_unpacked
   assert(message->base.descriptor == &refinery__v1__error_detail__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[34] =
+static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[36] =
 {
   {
     "request_id",
@@ -2127,8 +2352,33 @@ static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_desc
     0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "branches",
+    35,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Refinery__V1__GenerateRequest, n_branches),
+    offsetof(Refinery__V1__GenerateRequest, branches),
+    &refinery__v1__branch__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pause_at",
+    36,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__GenerateRequest, pause_at),
+    &refinery__v1__pause_point__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__generate_request__field_indices_by_name[] = {
+  34,   /* field[34] = branches */
   11,   /* field[11] = cfg_scale */
   20,   /* field[20] = clip_skip */
   15,   /* field[15] = crop_top_left */
@@ -2149,6 +2399,7 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   19,   /* field[19] = negative_target_size */
   12,   /* field[12] = number_results */
   14,   /* field[14] = original_size */
+  35,   /* field[35] = pause_at */
   1,   /* field[1] = positive_prompt */
   3,   /* field[3] = positive_prompt_2 */
   31,   /* field[31] = priority */
@@ -2167,7 +2418,7 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
 static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 34 }
+  { 0, 36 }
 };
 const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
 {
@@ -2177,11 +2428,216 @@ const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
   "Refinery__V1__GenerateRequest",
   "refinery.v1",
   sizeof(Refinery__V1__GenerateRequest),
-  34,
+  36,
   refinery__v1__generate_request__field_descriptors,
   refinery__v1__generate_request__field_indices_by_name,
   1,  refinery__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) refinery__v1__generate_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__pause_point__field_descriptors[2] =
+{
+  {
+    "step",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Refinery__V1__PausePoint, point_case),
+    offsetof(Refinery__V1__PausePoint, step),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "handoff",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Refinery__V1__PausePoint, point_case),
+    offsetof(Refinery__V1__PausePoint, handoff),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__pause_point__field_indices_by_name[] = {
+  1,   /* field[1] = handoff */
+  0,   /* field[0] = step */
+};
+static const ProtobufCIntRange refinery__v1__pause_point__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor refinery__v1__pause_point__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.PausePoint",
+  "PausePoint",
+  "Refinery__V1__PausePoint",
+  "refinery.v1",
+  sizeof(Refinery__V1__PausePoint),
+  2,
+  refinery__v1__pause_point__field_descriptors,
+  refinery__v1__pause_point__field_indices_by_name,
+  1,  refinery__v1__pause_point__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__pause_point__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__resume_job_request__field_descriptors[7] =
+{
+  {
+    "job_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ResumeJobRequest, job_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "request_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ResumeJobRequest, request_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refiner",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ResumeJobRequest, refiner),
+    &refinery__v1__refiner__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "without_refiner",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ResumeJobRequest, without_refiner),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pause_at",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ResumeJobRequest, pause_at),
+    &refinery__v1__pause_point__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "priority",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT32,
+    offsetof(Refinery__V1__ResumeJobRequest, priority_presence_case),
+    offsetof(Refinery__V1__ResumeJobRequest, priority),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "deadline_ms",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Refinery__V1__ResumeJobRequest, deadline_ms_presence_case),
+    offsetof(Refinery__V1__ResumeJobRequest, deadline_ms),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__resume_job_request__field_indices_by_name[] = {
+  6,   /* field[6] = deadline_ms */
+  0,   /* field[0] = job_id */
+  4,   /* field[4] = pause_at */
+  5,   /* field[5] = priority */
+  2,   /* field[2] = refiner */
+  1,   /* field[1] = request_id */
+  3,   /* field[3] = without_refiner */
+};
+static const ProtobufCIntRange refinery__v1__resume_job_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor refinery__v1__resume_job_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.ResumeJobRequest",
+  "ResumeJobRequest",
+  "Refinery__V1__ResumeJobRequest",
+  "refinery.v1",
+  sizeof(Refinery__V1__ResumeJobRequest),
+  7,
+  refinery__v1__resume_job_request__field_descriptors,
+  refinery__v1__resume_job_request__field_indices_by_name,
+  1,  refinery__v1__resume_job_request__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__resume_job_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__branch__field_descriptors[1] =
+{
+  {
+    "refiner",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Branch, refiner),
+    &refinery__v1__refiner__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__branch__field_indices_by_name[] = {
+  0,   /* field[0] = refiner */
+};
+static const ProtobufCIntRange refinery__v1__branch__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor refinery__v1__branch__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.Branch",
+  "Branch",
+  "Refinery__V1__Branch",
+  "refinery.v1",
+  sizeof(Refinery__V1__Branch),
+  1,
+  refinery__v1__branch__field_descriptors,
+  refinery__v1__branch__field_indices_by_name,
+  1,  refinery__v1__branch__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__branch__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor refinery__v1__embedding__field_descriptors[2] =
@@ -2908,7 +3364,7 @@ const ProtobufCMessageDescriptor refinery__v1__event__descriptor =
   (ProtobufCMessageInit) refinery__v1__event__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__accepted__field_descriptors[13] =
+static const ProtobufCFieldDescriptor refinery__v1__accepted__field_descriptors[16] =
 {
   {
     "model",
@@ -3066,15 +3522,54 @@ static const ProtobufCFieldDescriptor refinery__v1__accepted__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "branches",
+    14,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Refinery__V1__Accepted, n_branches),
+    offsetof(Refinery__V1__Accepted, branches),
+    &refinery__v1__branch_plan__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pause_step",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Accepted, pause_step),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "resumes",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Accepted, resumes),
+    &refinery__v1__ticket__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__accepted__field_indices_by_name[] = {
   11,   /* field[11] = advice */
   8,   /* field[8] = base_steps */
+  13,   /* field[13] = branches */
   12,   /* field[12] = fingerprint */
   10,   /* field[10] = handoff */
   0,   /* field[0] = model */
+  14,   /* field[14] = pause_step */
   1,   /* field[1] = refiner_model */
   9,   /* field[9] = refiner_steps */
+  15,   /* field[15] = resumes */
   4,   /* field[4] = scheduler */
   3,   /* field[3] = seeds */
   7,   /* field[7] = sigmas */
@@ -3085,7 +3580,7 @@ static const unsigned refinery__v1__accepted__field_indices_by_name[] = {
 static const ProtobufCIntRange refinery__v1__accepted__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 13 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor refinery__v1__accepted__descriptor =
 {
@@ -3095,11 +3590,178 @@ const ProtobufCMessageDescriptor refinery__v1__accepted__descriptor =
   "Refinery__V1__Accepted",
   "refinery.v1",
   sizeof(Refinery__V1__Accepted),
-  13,
+  16,
   refinery__v1__accepted__field_descriptors,
   refinery__v1__accepted__field_indices_by_name,
   1,  refinery__v1__accepted__number_ranges,
   (ProtobufCMessageInit) refinery__v1__accepted__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__ticket__field_descriptors[2] =
+{
+  {
+    "job_id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Ticket, job_id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "step",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Ticket, step),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__ticket__field_indices_by_name[] = {
+  0,   /* field[0] = job_id */
+  1,   /* field[1] = step */
+};
+static const ProtobufCIntRange refinery__v1__ticket__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor refinery__v1__ticket__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.Ticket",
+  "Ticket",
+  "Refinery__V1__Ticket",
+  "refinery.v1",
+  sizeof(Refinery__V1__Ticket),
+  2,
+  refinery__v1__ticket__field_descriptors,
+  refinery__v1__ticket__field_indices_by_name,
+  1,  refinery__v1__ticket__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__ticket__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor refinery__v1__branch_plan__field_descriptors[7] =
+{
+  {
+    "index",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__BranchPlan, index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refiner_model",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__BranchPlan, refiner_model),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "base_steps",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__BranchPlan, base_steps),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refiner_steps",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__BranchPlan, refiner_steps),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "handoff",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__BranchPlan, handoff),
+    &refinery__v1__handoff__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "advice",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Refinery__V1__BranchPlan, n_advice),
+    offsetof(Refinery__V1__BranchPlan, advice),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "fingerprint",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__BranchPlan, fingerprint),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned refinery__v1__branch_plan__field_indices_by_name[] = {
+  5,   /* field[5] = advice */
+  2,   /* field[2] = base_steps */
+  6,   /* field[6] = fingerprint */
+  4,   /* field[4] = handoff */
+  0,   /* field[0] = index */
+  1,   /* field[1] = refiner_model */
+  3,   /* field[3] = refiner_steps */
+};
+static const ProtobufCIntRange refinery__v1__branch_plan__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor refinery__v1__branch_plan__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "refinery.v1.BranchPlan",
+  "BranchPlan",
+  "Refinery__V1__BranchPlan",
+  "refinery.v1",
+  sizeof(Refinery__V1__BranchPlan),
+  7,
+  refinery__v1__branch_plan__field_descriptors,
+  refinery__v1__branch_plan__field_indices_by_name,
+  1,  refinery__v1__branch_plan__number_ranges,
+  (ProtobufCMessageInit) refinery__v1__branch_plan__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor refinery__v1__handoff__field_descriptors[4] =
@@ -3230,7 +3892,7 @@ const ProtobufCMessageDescriptor refinery__v1__queued__descriptor =
   (ProtobufCMessageInit) refinery__v1__queued__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__progress__field_descriptors[12] =
+static const ProtobufCFieldDescriptor refinery__v1__progress__field_descriptors[15] =
 {
   {
     "phase",
@@ -3376,12 +4038,51 @@ static const ProtobufCFieldDescriptor refinery__v1__progress__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "branch",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Refinery__V1__Progress, branch_presence_case),
+    offsetof(Refinery__V1__Progress, branch),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "job_step",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Progress, job_step),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "job_steps",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Progress, job_steps),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__progress__field_indices_by_name[] = {
+  12,   /* field[12] = branch */
   8,   /* field[8] = elapsed_seconds */
   9,   /* field[9] = eta_seconds */
   11,   /* field[11] = image_count */
   10,   /* field[10] = image_index */
+  13,   /* field[13] = job_step */
+  14,   /* field[14] = job_steps */
   0,   /* field[0] = phase */
   3,   /* field[3] = phase_step */
   4,   /* field[4] = phase_steps */
@@ -3394,7 +4095,7 @@ static const unsigned refinery__v1__progress__field_indices_by_name[] = {
 static const ProtobufCIntRange refinery__v1__progress__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor refinery__v1__progress__descriptor =
 {
@@ -3404,14 +4105,14 @@ const ProtobufCMessageDescriptor refinery__v1__progress__descriptor =
   "Refinery__V1__Progress",
   "refinery.v1",
   sizeof(Refinery__V1__Progress),
-  12,
+  15,
   refinery__v1__progress__field_descriptors,
   refinery__v1__progress__field_indices_by_name,
   1,  refinery__v1__progress__number_ranges,
   (ProtobufCMessageInit) refinery__v1__progress__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__handed_off__field_descriptors[3] =
+static const ProtobufCFieldDescriptor refinery__v1__handed_off__field_descriptors[4] =
 {
   {
     "image_index",
@@ -3449,8 +4150,21 @@ static const ProtobufCFieldDescriptor refinery__v1__handed_off__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "branch",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Refinery__V1__HandedOff, branch_presence_case),
+    offsetof(Refinery__V1__HandedOff, branch),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__handed_off__field_indices_by_name[] = {
+  3,   /* field[3] = branch */
   1,   /* field[1] = handoff */
   0,   /* field[0] = image_index */
   2,   /* field[2] = latents_sha256 */
@@ -3458,7 +4172,7 @@ static const unsigned refinery__v1__handed_off__field_indices_by_name[] = {
 static const ProtobufCIntRange refinery__v1__handed_off__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor refinery__v1__handed_off__descriptor =
 {
@@ -3468,7 +4182,7 @@ const ProtobufCMessageDescriptor refinery__v1__handed_off__descriptor =
   "Refinery__V1__HandedOff",
   "refinery.v1",
   sizeof(Refinery__V1__HandedOff),
-  3,
+  4,
   refinery__v1__handed_off__field_descriptors,
   refinery__v1__handed_off__field_indices_by_name,
   1,  refinery__v1__handed_off__number_ranges,
@@ -3590,7 +4304,7 @@ const ProtobufCMessageDescriptor refinery__v1__ended__descriptor =
   (ProtobufCMessageInit) refinery__v1__ended__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__image__field_descriptors[8] =
+static const ProtobufCFieldDescriptor refinery__v1__image__field_descriptors[10] =
 {
   {
     "png",
@@ -3688,11 +4402,37 @@ static const ProtobufCFieldDescriptor refinery__v1__image__field_descriptors[8] 
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "branch",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Refinery__V1__Image, branch_presence_case),
+    offsetof(Refinery__V1__Image, branch),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "paused_step",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Image, paused_step),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__image__field_indices_by_name[] = {
+  8,   /* field[8] = branch */
   2,   /* field[2] = height */
   6,   /* field[6] = image_count */
   5,   /* field[5] = image_index */
+  9,   /* field[9] = paused_step */
   0,   /* field[0] = png */
   3,   /* field[3] = seed */
   4,   /* field[4] = sha256 */
@@ -3702,7 +4442,7 @@ static const unsigned refinery__v1__image__field_indices_by_name[] = {
 static const ProtobufCIntRange refinery__v1__image__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor refinery__v1__image__descriptor =
 {
@@ -3712,14 +4452,14 @@ const ProtobufCMessageDescriptor refinery__v1__image__descriptor =
   "Refinery__V1__Image",
   "refinery.v1",
   sizeof(Refinery__V1__Image),
-  8,
+  10,
   refinery__v1__image__field_descriptors,
   refinery__v1__image__field_indices_by_name,
   1,  refinery__v1__image__number_ranges,
   (ProtobufCMessageInit) refinery__v1__image__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__summary__field_descriptors[9] =
+static const ProtobufCFieldDescriptor refinery__v1__summary__field_descriptors[12] =
 {
   {
     "base_steps",
@@ -3829,22 +4569,61 @@ static const ProtobufCFieldDescriptor refinery__v1__summary__field_descriptors[9
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "base_evaluations",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Summary, base_evaluations),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refiner_evaluations",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Summary, refiner_evaluations),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "shared_evaluations",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Summary, shared_evaluations),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__summary__field_indices_by_name[] = {
+  9,   /* field[9] = base_evaluations */
   3,   /* field[3] = base_seconds */
   0,   /* field[0] = base_steps */
   5,   /* field[5] = decoding_seconds */
   7,   /* field[7] = image_encoding_seconds */
   8,   /* field[8] = is_cut_short */
+  10,   /* field[10] = refiner_evaluations */
   4,   /* field[4] = refiner_seconds */
   1,   /* field[1] = refiner_steps */
+  11,   /* field[11] = shared_evaluations */
   2,   /* field[2] = text_encoding_seconds */
   6,   /* field[6] = total_seconds */
 };
 static const ProtobufCIntRange refinery__v1__summary__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor refinery__v1__summary__descriptor =
 {
@@ -3854,7 +4633,7 @@ const ProtobufCMessageDescriptor refinery__v1__summary__descriptor =
   "Refinery__V1__Summary",
   "refinery.v1",
   sizeof(Refinery__V1__Summary),
-  9,
+  12,
   refinery__v1__summary__field_descriptors,
   refinery__v1__summary__field_indices_by_name,
   1,  refinery__v1__summary__number_ranges,
@@ -3950,7 +4729,7 @@ const ProtobufCMessageDescriptor refinery__v1__job_reference__descriptor =
   (ProtobufCMessageInit) refinery__v1__job_reference__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue refinery__v1__job__state__enum_values_by_number[6] =
+static const ProtobufCEnumValue refinery__v1__job__state__enum_values_by_number[7] =
 {
   { "STATE_UNSPECIFIED", "REFINERY__V1__JOB__STATE__STATE_UNSPECIFIED", 0 },
   { "QUEUED", "REFINERY__V1__JOB__STATE__QUEUED", 1 },
@@ -3958,15 +4737,17 @@ static const ProtobufCEnumValue refinery__v1__job__state__enum_values_by_number[
   { "FINISHED", "REFINERY__V1__JOB__STATE__FINISHED", 3 },
   { "FAILED", "REFINERY__V1__JOB__STATE__FAILED", 4 },
   { "CANCELLED", "REFINERY__V1__JOB__STATE__CANCELLED", 5 },
+  { "PAUSED", "REFINERY__V1__JOB__STATE__PAUSED", 6 },
 };
 static const ProtobufCIntRange refinery__v1__job__state__value_ranges[] = {
-{0, 0},{0, 6}
+{0, 0},{0, 7}
 };
-static const ProtobufCEnumValueIndex refinery__v1__job__state__enum_values_by_name[6] =
+static const ProtobufCEnumValueIndex refinery__v1__job__state__enum_values_by_name[7] =
 {
   { "CANCELLED", 5 },
   { "FAILED", 4 },
   { "FINISHED", 3 },
+  { "PAUSED", 6 },
   { "QUEUED", 1 },
   { "RUNNING", 2 },
   { "STATE_UNSPECIFIED", 0 },
@@ -3978,15 +4759,15 @@ const ProtobufCEnumDescriptor refinery__v1__job__state__descriptor =
   "State",
   "Refinery__V1__Job__State",
   "refinery.v1",
-  6,
+  7,
   refinery__v1__job__state__enum_values_by_number,
-  6,
+  7,
   refinery__v1__job__state__enum_values_by_name,
   1,
   refinery__v1__job__state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__job__field_descriptors[17] =
+static const ProtobufCFieldDescriptor refinery__v1__job__field_descriptors[18] =
 {
   {
     "id",
@@ -4192,6 +4973,18 @@ static const ProtobufCFieldDescriptor refinery__v1__job__field_descriptors[17] =
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "resumes",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Job, resumes),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__job__field_indices_by_name[] = {
   7,   /* field[7] = base_steps */
@@ -4207,6 +5000,7 @@ static const unsigned refinery__v1__job__field_indices_by_name[] = {
   2,   /* field[2] = place */
   11,   /* field[11] = refiner_model */
   8,   /* field[8] = refiner_steps */
+  17,   /* field[17] = resumes */
   15,   /* field[15] = sequence */
   12,   /* field[12] = size */
   1,   /* field[1] = state */
@@ -4215,7 +5009,7 @@ static const unsigned refinery__v1__job__field_indices_by_name[] = {
 static const ProtobufCIntRange refinery__v1__job__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 17 }
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor refinery__v1__job__descriptor =
 {
@@ -4225,7 +5019,7 @@ const ProtobufCMessageDescriptor refinery__v1__job__descriptor =
   "Refinery__V1__Job",
   "refinery.v1",
   sizeof(Refinery__V1__Job),
-  17,
+  18,
   refinery__v1__job__field_descriptors,
   refinery__v1__job__field_indices_by_name,
   1,  refinery__v1__job__number_ranges,
@@ -5110,7 +5904,7 @@ const ProtobufCMessageDescriptor refinery__v1__get_stats_request__descriptor =
   (ProtobufCMessageInit) refinery__v1__get_stats_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__server_stats__field_descriptors[17] =
+static const ProtobufCFieldDescriptor refinery__v1__server_stats__field_descriptors[18] =
 {
   {
     "accepted",
@@ -5257,6 +6051,18 @@ static const ProtobufCFieldDescriptor refinery__v1__server_stats__field_descript
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "paused",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ServerStats, paused),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "memory_budget_bytes",
     20,
     PROTOBUF_C_LABEL_NONE,
@@ -5325,11 +6131,12 @@ static const unsigned refinery__v1__server_stats__field_indices_by_name[] = {
   11,   /* field[11] = connections */
   2,   /* field[2] = failed */
   1,   /* field[1] = finished */
-  14,   /* field[14] = memory_available_bytes */
-  12,   /* field[12] = memory_budget_bytes */
-  16,   /* field[16] = memory_holds */
-  15,   /* field[15] = memory_holds_back */
-  13,   /* field[13] = memory_reserved_bytes */
+  15,   /* field[15] = memory_available_bytes */
+  13,   /* field[13] = memory_budget_bytes */
+  17,   /* field[17] = memory_holds */
+  16,   /* field[16] = memory_holds_back */
+  14,   /* field[14] = memory_reserved_bytes */
+  12,   /* field[12] = paused */
   5,   /* field[5] = queued */
   10,   /* field[10] = refiner_seconds */
   9,   /* field[9] = refiner_steps */
@@ -5339,8 +6146,8 @@ static const unsigned refinery__v1__server_stats__field_indices_by_name[] = {
 static const ProtobufCIntRange refinery__v1__server_stats__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 20, 12 },
-  { 0, 17 }
+  { 20, 13 },
+  { 0, 18 }
 };
 const ProtobufCMessageDescriptor refinery__v1__server_stats__descriptor =
 {
@@ -5350,7 +6157,7 @@ const ProtobufCMessageDescriptor refinery__v1__server_stats__descriptor =
   "Refinery__V1__ServerStats",
   "refinery.v1",
   sizeof(Refinery__V1__ServerStats),
-  17,
+  18,
   refinery__v1__server_stats__field_descriptors,
   refinery__v1__server_stats__field_indices_by_name,
   2,  refinery__v1__server_stats__number_ranges,
@@ -5612,7 +6419,7 @@ const ProtobufCEnumDescriptor refinery__v1__phase__descriptor =
   refinery__v1__phase__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor refinery__v1__image_generation__method_descriptors[8] =
+static const ProtobufCMethodDescriptor refinery__v1__image_generation__method_descriptors[9] =
 {
   { "Generate", &refinery__v1__generate_request__descriptor, &refinery__v1__event__descriptor },
   { "Submit", &refinery__v1__generate_request__descriptor, &refinery__v1__job__descriptor },
@@ -5620,6 +6427,7 @@ static const ProtobufCMethodDescriptor refinery__v1__image_generation__method_de
   { "GetJob", &refinery__v1__job_reference__descriptor, &refinery__v1__job__descriptor },
   { "ListJobs", &refinery__v1__list_jobs_request__descriptor, &refinery__v1__list_jobs_response__descriptor },
   { "CancelJob", &refinery__v1__cancel_job_request__descriptor, &refinery__v1__job__descriptor },
+  { "ResumeJob", &refinery__v1__resume_job_request__descriptor, &refinery__v1__job__descriptor },
   { "ReadImage", &refinery__v1__read_image_request__descriptor, &refinery__v1__image_chunk__descriptor },
   { "UploadImage", &refinery__v1__upload_image_request__descriptor, &refinery__v1__uploaded_image__descriptor },
 };
@@ -5628,9 +6436,10 @@ const unsigned refinery__v1__image_generation__method_indices_by_name[] = {
   0,        /* Generate */
   3,        /* GetJob */
   4,        /* ListJobs */
-  6,        /* ReadImage */
+  7,        /* ReadImage */
+  6,        /* ResumeJob */
   1,        /* Submit */
-  7,        /* UploadImage */
+  8,        /* UploadImage */
   2         /* Watch */
 };
 const ProtobufCServiceDescriptor refinery__v1__image_generation__descriptor =
@@ -5640,7 +6449,7 @@ const ProtobufCServiceDescriptor refinery__v1__image_generation__descriptor =
   "ImageGeneration",
   "Refinery__V1__ImageGeneration",
   "refinery.v1",
-  8,
+  9,
   refinery__v1__image_generation__method_descriptors,
   refinery__v1__image_generation__method_indices_by_name
 };
@@ -5692,13 +6501,21 @@ void refinery__v1__image_generation__cancel_job(ProtobufCService *service,
   assert(service->descriptor == &refinery__v1__image_generation__descriptor);
   service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void refinery__v1__image_generation__resume_job(ProtobufCService *service,
+                                                const Refinery__V1__ResumeJobRequest *input,
+                                                Refinery__V1__Job_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &refinery__v1__image_generation__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void refinery__v1__image_generation__read_image(ProtobufCService *service,
                                                 const Refinery__V1__ReadImageRequest *input,
                                                 Refinery__V1__ImageChunk_Closure closure,
                                                 void *closure_data)
 {
   assert(service->descriptor == &refinery__v1__image_generation__descriptor);
-  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void refinery__v1__image_generation__upload_image(ProtobufCService *service,
                                                   const Refinery__V1__UploadImageRequest *input,
@@ -5706,7 +6523,7 @@ void refinery__v1__image_generation__upload_image(ProtobufCService *service,
                                                   void *closure_data)
 {
   assert(service->descriptor == &refinery__v1__image_generation__descriptor);
-  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void refinery__v1__image_generation__init (Refinery__V1__ImageGeneration_Service *service,
                                            Refinery__V1__ImageGeneration_ServiceDestroy destroy)

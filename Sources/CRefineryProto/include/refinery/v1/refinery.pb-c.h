@@ -16,6 +16,9 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Refinery__V1__GenerateRequest Refinery__V1__GenerateRequest;
+typedef struct Refinery__V1__PausePoint Refinery__V1__PausePoint;
+typedef struct Refinery__V1__ResumeJobRequest Refinery__V1__ResumeJobRequest;
+typedef struct Refinery__V1__Branch Refinery__V1__Branch;
 typedef struct Refinery__V1__Embedding Refinery__V1__Embedding;
 typedef struct Refinery__V1__Lora Refinery__V1__Lora;
 typedef struct Refinery__V1__Refiner Refinery__V1__Refiner;
@@ -25,6 +28,8 @@ typedef struct Refinery__V1__Size Refinery__V1__Size;
 typedef struct Refinery__V1__Point Refinery__V1__Point;
 typedef struct Refinery__V1__Event Refinery__V1__Event;
 typedef struct Refinery__V1__Accepted Refinery__V1__Accepted;
+typedef struct Refinery__V1__Ticket Refinery__V1__Ticket;
+typedef struct Refinery__V1__BranchPlan Refinery__V1__BranchPlan;
 typedef struct Refinery__V1__Handoff Refinery__V1__Handoff;
 typedef struct Refinery__V1__Queued Refinery__V1__Queued;
 typedef struct Refinery__V1__Progress Refinery__V1__Progress;
@@ -72,7 +77,11 @@ typedef enum _Refinery__V1__Job__State {
   REFINERY__V1__JOB__STATE__RUNNING = 2,
   REFINERY__V1__JOB__STATE__FINISHED = 3,
   REFINERY__V1__JOB__STATE__FAILED = 4,
-  REFINERY__V1__JOB__STATE__CANCELLED = 5
+  REFINERY__V1__JOB__STATE__CANCELLED = 5,
+  /*
+   * It has ended with a preview; ResumeJob goes on from it.
+   */
+  REFINERY__V1__JOB__STATE__PAUSED = 6
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__JOB__STATE)
 } Refinery__V1__Job__State;
 typedef enum _Refinery__V1__CancelJobRequest__Outcome {
@@ -231,6 +240,9 @@ struct  Refinery__V1__GenerateRequest
    * Empty means the model's own.
    */
   ProtobufCBinaryData scheduler;
+  /*
+   * With branches: what they have in common.
+   */
   Refinery__V1__Refiner *refiner;
   /*
    * SDXL's size conditioning; the picture's own size where absent.
@@ -279,6 +291,16 @@ struct  Refinery__V1__GenerateRequest
    */
   size_t n_loras;
   Refinery__V1__Lora **loras;
+  /*
+   * Endings of the picture that share the base's steps, at most 16, and 64 pictures in all; empty: one
+   * ending, by refiner.
+   */
+  size_t n_branches;
+  Refinery__V1__Branch **branches;
+  /*
+   * Where the job stops, with a preview, for ResumeJob to go on from. One picture, no branches.
+   */
+  Refinery__V1__PausePoint *pause_at;
   Refinery__V1__GenerateRequest__NegativePromptPresenceCase negative_prompt_presence_case;
   union {
     ProtobufCBinaryData negative_prompt;
@@ -334,7 +356,104 @@ struct  Refinery__V1__GenerateRequest
 };
 #define REFINERY__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__generate_request__descriptor) \
-    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0,NULL, REFINERY__V1__HANDOFF_HISTORY__KEEP, 0,NULL, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__PRIORITY_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__DEADLINE_MS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__DETACH_PRESENCE__NOT_SET, {0} }
+    , {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, {0,NULL}, NULL, NULL, NULL, NULL, NULL, NULL, NULL, {0,NULL}, {0,NULL}, {0,NULL}, 0, {0,NULL}, 0, 0,NULL, REFINERY__V1__HANDOFF_HISTORY__KEEP, 0,NULL, 0,NULL, NULL, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NEGATIVE_PROMPT_2_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__WIDTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__HEIGHT_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STEPS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__SEED_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__CFG_SCALE_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__NUMBER_RESULTS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__STRENGTH_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__ETA_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__PRIORITY_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__DEADLINE_MS_PRESENCE__NOT_SET, {0}, REFINERY__V1__GENERATE_REQUEST__DETACH_PRESENCE__NOT_SET, {0} }
+
+
+typedef enum {
+  REFINERY__V1__PAUSE_POINT__POINT__NOT_SET = 0,
+  REFINERY__V1__PAUSE_POINT__POINT_STEP = 1,
+  REFINERY__V1__PAUSE_POINT__POINT_HANDOFF = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__PAUSE_POINT__POINT__CASE)
+} Refinery__V1__PausePoint__PointCase;
+
+/*
+ * Between two steps.
+ */
+struct  Refinery__V1__PausePoint
+{
+  ProtobufCMessage base;
+  Refinery__V1__PausePoint__PointCase point_case;
+  union {
+    /*
+     * After so many of the steps that the job runs: 1 to all but one.
+     */
+    uint32_t step;
+    /*
+     * Before the refiner's first step.
+     */
+    protobuf_c_boolean handoff;
+  };
+};
+#define REFINERY__V1__PAUSE_POINT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__pause_point__descriptor) \
+    , REFINERY__V1__PAUSE_POINT__POINT__NOT_SET, {0} }
+
+
+typedef enum {
+  REFINERY__V1__RESUME_JOB_REQUEST__PRIORITY_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__RESUME_JOB_REQUEST__PRIORITY_PRESENCE_PRIORITY = 6
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__RESUME_JOB_REQUEST__PRIORITY_PRESENCE__CASE)
+} Refinery__V1__ResumeJobRequest__PriorityPresenceCase;
+
+typedef enum {
+  REFINERY__V1__RESUME_JOB_REQUEST__DEADLINE_MS_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__RESUME_JOB_REQUEST__DEADLINE_MS_PRESENCE_DEADLINE_MS = 7
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__RESUME_JOB_REQUEST__DEADLINE_MS_PRESENCE__CASE)
+} Refinery__V1__ResumeJobRequest__DeadlineMsPresenceCase;
+
+struct  Refinery__V1__ResumeJobRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The paused one.
+   */
+  ProtobufCBinaryData job_id;
+  /*
+   * Of the new job, as GenerateRequest's: the same call under it again answers with the same job.
+   */
+  ProtobufCBinaryData request_id;
+  /*
+   * What it leaves out is as in the paused job. It may be another one while the base has the picture, and
+   * take over no earlier than where that stands.
+   */
+  Refinery__V1__Refiner *refiner;
+  /*
+   * The base ends the picture alone.
+   */
+  protobuf_c_boolean without_refiner;
+  /*
+   * The new job is paused again, later on.
+   */
+  Refinery__V1__PausePoint *pause_at;
+  Refinery__V1__ResumeJobRequest__PriorityPresenceCase priority_presence_case;
+  union {
+    int32_t priority;
+  };
+  Refinery__V1__ResumeJobRequest__DeadlineMsPresenceCase deadline_ms_presence_case;
+  union {
+    uint64_t deadline_ms;
+  };
+};
+#define REFINERY__V1__RESUME_JOB_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__resume_job_request__descriptor) \
+    , {0,NULL}, {0,NULL}, NULL, 0, NULL, REFINERY__V1__RESUME_JOB_REQUEST__PRIORITY_PRESENCE__NOT_SET, {0}, REFINERY__V1__RESUME_JOB_REQUEST__DEADLINE_MS_PRESENCE__NOT_SET, {0} }
+
+
+/*
+ * One ending: its picture is, to the last byte, that of a request of its own.
+ */
+struct  Refinery__V1__Branch
+{
+  ProtobufCMessage base;
+  /*
+   * What it leaves out is as in GenerateRequest.refiner: a start_ field alone may be enough. Absent: the
+   * base ends the picture alone.
+   */
+  Refinery__V1__Refiner *refiner;
+};
+#define REFINERY__V1__BRANCH__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__branch__descriptor) \
+    , NULL }
 
 
 typedef enum {
@@ -649,10 +768,64 @@ struct  Refinery__V1__Accepted
    * What computes it: equal fingerprints and equal requests give equal bytes.
    */
   ProtobufCBinaryData fingerprint;
+  /*
+   * Of a request with branches, in the order in which they are made: the earliest handoff first. Then
+   * base_steps, refiner_steps, handoff and refiner_model above are the first one's.
+   */
+  size_t n_branches;
+  Refinery__V1__BranchPlan **branches;
+  /*
+   * Steps after which the job is paused; 0 for never.
+   */
+  uint32_t pause_step;
+  /*
+   * Of a job that goes on from a paused one: which, and the steps that had been run.
+   */
+  Refinery__V1__Ticket *resumes;
 };
 #define REFINERY__V1__ACCEPTED__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__accepted__descriptor) \
-    , {0,NULL}, {0,NULL}, NULL, 0,NULL, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, NULL, 0,NULL, {0,NULL} }
+    , {0,NULL}, {0,NULL}, NULL, 0,NULL, {0,NULL}, {0,NULL}, 0,NULL, 0,NULL, 0, 0, NULL, 0,NULL, {0,NULL}, 0,NULL, 0, NULL }
+
+
+/*
+ * A paused job.
+ */
+struct  Refinery__V1__Ticket
+{
+  ProtobufCMessage base;
+  ProtobufCBinaryData job_id;
+  uint32_t step;
+};
+#define REFINERY__V1__TICKET__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__ticket__descriptor) \
+    , {0,NULL}, 0 }
+
+
+struct  Refinery__V1__BranchPlan
+{
+  ProtobufCMessage base;
+  /*
+   * Its place in the request.
+   */
+  uint32_t index;
+  ProtobufCBinaryData refiner_model;
+  uint32_t base_steps;
+  uint32_t refiner_steps;
+  /*
+   * Absent where the base ends the picture alone.
+   */
+  Refinery__V1__Handoff *handoff;
+  size_t n_advice;
+  ProtobufCBinaryData *advice;
+  /*
+   * Of the request of its own.
+   */
+  ProtobufCBinaryData fingerprint;
+};
+#define REFINERY__V1__BRANCH_PLAN__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__branch_plan__descriptor) \
+    , 0, {0,NULL}, 0, 0, NULL, 0,NULL, {0,NULL} }
 
 
 /*
@@ -700,6 +873,12 @@ typedef enum {
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__PROGRESS__ETA_SECONDS_PRESENCE__CASE)
 } Refinery__V1__Progress__EtaSecondsPresenceCase;
 
+typedef enum {
+  REFINERY__V1__PROGRESS__BRANCH_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__PROGRESS__BRANCH_PRESENCE_BRANCH = 13
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__PROGRESS__BRANCH_PRESENCE__CASE)
+} Refinery__V1__Progress__BranchPresenceCase;
+
 struct  Refinery__V1__Progress
 {
   ProtobufCMessage base;
@@ -720,15 +899,30 @@ struct  Refinery__V1__Progress
   double elapsed_seconds;
   uint32_t image_index;
   uint32_t image_count;
+  /*
+   * Finished steps of all the job's images, and how many there are. A step that branches share is one.
+   */
+  uint32_t job_step;
+  uint32_t job_steps;
   Refinery__V1__Progress__EtaSecondsPresenceCase eta_seconds_presence_case;
   union {
     double eta_seconds;
   };
+  Refinery__V1__Progress__BranchPresenceCase branch_presence_case;
+  union {
+    uint32_t branch;
+  };
 };
 #define REFINERY__V1__PROGRESS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__progress__descriptor) \
-    , REFINERY__V1__PHASE__PHASE_UNSPECIFIED, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, REFINERY__V1__PROGRESS__ETA_SECONDS_PRESENCE__NOT_SET, {0} }
+    , REFINERY__V1__PHASE__PHASE_UNSPECIFIED, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, REFINERY__V1__PROGRESS__ETA_SECONDS_PRESENCE__NOT_SET, {0}, REFINERY__V1__PROGRESS__BRANCH_PRESENCE__NOT_SET, {0} }
 
+
+typedef enum {
+  REFINERY__V1__HANDED_OFF__BRANCH_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__HANDED_OFF__BRANCH_PRESENCE_BRANCH = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__HANDED_OFF__BRANCH_PRESENCE__CASE)
+} Refinery__V1__HandedOff__BranchPresenceCase;
 
 struct  Refinery__V1__HandedOff
 {
@@ -739,10 +933,14 @@ struct  Refinery__V1__HandedOff
    * Of the latents as little-endian float32, [4, height / 8, width / 8].
    */
   ProtobufCBinaryData latents_sha256;
+  Refinery__V1__HandedOff__BranchPresenceCase branch_presence_case;
+  union {
+    uint32_t branch;
+  };
 };
 #define REFINERY__V1__HANDED_OFF__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__handed_off__descriptor) \
-    , 0, NULL, {0,NULL} }
+    , 0, NULL, {0,NULL}, REFINERY__V1__HANDED_OFF__BRANCH_PRESENCE__NOT_SET, {0} }
 
 
 /*
@@ -784,6 +982,12 @@ struct  Refinery__V1__Ended
     , REFINERY__V1__JOB__STATE__STATE_UNSPECIFIED, NULL }
 
 
+typedef enum {
+  REFINERY__V1__IMAGE__BRANCH_PRESENCE__NOT_SET = 0,
+  REFINERY__V1__IMAGE__BRANCH_PRESENCE_BRANCH = 9
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(REFINERY__V1__IMAGE__BRANCH_PRESENCE__CASE)
+} Refinery__V1__Image__BranchPresenceCase;
+
 struct  Refinery__V1__Image
 {
   ProtobufCMessage base;
@@ -801,10 +1005,18 @@ struct  Refinery__V1__Image
    * On the Image that completes the job.
    */
   Refinery__V1__Summary *summary;
+  /*
+   * Of the preview with which a job is paused: the steps that were run; 0 for a finished picture.
+   */
+  uint32_t paused_step;
+  Refinery__V1__Image__BranchPresenceCase branch_presence_case;
+  union {
+    uint32_t branch;
+  };
 };
 #define REFINERY__V1__IMAGE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__image__descriptor) \
-    , {0,NULL}, 0, 0, 0, {0,NULL}, 0, 0, NULL }
+    , {0,NULL}, 0, 0, 0, {0,NULL}, 0, 0, NULL, 0, REFINERY__V1__IMAGE__BRANCH_PRESENCE__NOT_SET, {0} }
 
 
 /*
@@ -825,10 +1037,20 @@ struct  Refinery__V1__Summary
    * CancelJob brought it to an early end with a picture.
    */
   protobuf_c_boolean is_cut_short;
+  /*
+   * Of the UNets: second-order schedulers take two in a step. Guidance is no second one, but twice the
+   * work in the same.
+   */
+  uint32_t base_evaluations;
+  uint32_t refiner_evaluations;
+  /*
+   * What requests of their own would have taken for the branches, on top of these.
+   */
+  uint32_t shared_evaluations;
 };
 #define REFINERY__V1__SUMMARY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__summary__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Refinery__V1__WatchRequest
@@ -903,6 +1125,10 @@ struct  Refinery__V1__Job
    * Why it failed or was cancelled.
    */
   Refinery__V1__JobError *error;
+  /*
+   * The paused job that it goes on from; empty for none.
+   */
+  ProtobufCBinaryData resumes;
   Refinery__V1__Job__PlacePresenceCase place_presence_case;
   union {
     uint32_t place;
@@ -914,7 +1140,7 @@ struct  Refinery__V1__Job
 };
 #define REFINERY__V1__JOB__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__job__descriptor) \
-    , {0,NULL}, REFINERY__V1__JOB__STATE__STATE_UNSPECIFIED, REFINERY__V1__PHASE__PHASE_UNSPECIFIED, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, NULL, 0, 0, 0, NULL, REFINERY__V1__JOB__PLACE_PRESENCE__NOT_SET, {0}, REFINERY__V1__JOB__ETA_SECONDS_PRESENCE__NOT_SET, {0} }
+    , {0,NULL}, REFINERY__V1__JOB__STATE__STATE_UNSPECIFIED, REFINERY__V1__PHASE__PHASE_UNSPECIFIED, 0, 0, 0, 0, 0, {0,NULL}, {0,NULL}, NULL, 0, 0, 0, NULL, {0,NULL}, REFINERY__V1__JOB__PLACE_PRESENCE__NOT_SET, {0}, REFINERY__V1__JOB__ETA_SECONDS_PRESENCE__NOT_SET, {0} }
 
 
 /*
@@ -1114,7 +1340,8 @@ struct  Refinery__V1__GetStatsRequest
 
 
 /*
- * Counts since the start. accepted = finished + failed + cancelled + queued + running.
+ * Counts since the start. accepted = finished + failed + cancelled + queued + running + paused. Paused jobs
+ * of earlier starts count as accepted; one that is discarded or forgotten is cancelled from then on.
  */
 struct  Refinery__V1__ServerStats
 {
@@ -1131,6 +1358,7 @@ struct  Refinery__V1__ServerStats
   uint64_t refiner_steps;
   double refiner_seconds;
   uint32_t connections;
+  uint32_t paused;
   /*
    * Bytes beyond mapped files: what jobs may take together, 0 without a budget, and what those that are
    * started take at most, as estimated.
@@ -1149,7 +1377,7 @@ struct  Refinery__V1__ServerStats
 };
 #define REFINERY__V1__SERVER_STATS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__server_stats__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Refinery__V1__PingMessage
@@ -1232,6 +1460,63 @@ Refinery__V1__GenerateRequest *
                       const uint8_t       *data);
 void   refinery__v1__generate_request__free_unpacked
                      (Refinery__V1__GenerateRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__PausePoint methods */
+void   refinery__v1__pause_point__init
+                     (Refinery__V1__PausePoint         *message);
+size_t refinery__v1__pause_point__get_packed_size
+                     (const Refinery__V1__PausePoint   *message);
+size_t refinery__v1__pause_point__pack
+                     (const Refinery__V1__PausePoint   *message,
+                      uint8_t             *out);
+size_t refinery__v1__pause_point__pack_to_buffer
+                     (const Refinery__V1__PausePoint   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__PausePoint *
+       refinery__v1__pause_point__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__pause_point__free_unpacked
+                     (Refinery__V1__PausePoint *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__ResumeJobRequest methods */
+void   refinery__v1__resume_job_request__init
+                     (Refinery__V1__ResumeJobRequest         *message);
+size_t refinery__v1__resume_job_request__get_packed_size
+                     (const Refinery__V1__ResumeJobRequest   *message);
+size_t refinery__v1__resume_job_request__pack
+                     (const Refinery__V1__ResumeJobRequest   *message,
+                      uint8_t             *out);
+size_t refinery__v1__resume_job_request__pack_to_buffer
+                     (const Refinery__V1__ResumeJobRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__ResumeJobRequest *
+       refinery__v1__resume_job_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__resume_job_request__free_unpacked
+                     (Refinery__V1__ResumeJobRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__Branch methods */
+void   refinery__v1__branch__init
+                     (Refinery__V1__Branch         *message);
+size_t refinery__v1__branch__get_packed_size
+                     (const Refinery__V1__Branch   *message);
+size_t refinery__v1__branch__pack
+                     (const Refinery__V1__Branch   *message,
+                      uint8_t             *out);
+size_t refinery__v1__branch__pack_to_buffer
+                     (const Refinery__V1__Branch   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__Branch *
+       refinery__v1__branch__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__branch__free_unpacked
+                     (Refinery__V1__Branch *message,
                       ProtobufCAllocator *allocator);
 /* Refinery__V1__Embedding methods */
 void   refinery__v1__embedding__init
@@ -1403,6 +1688,44 @@ Refinery__V1__Accepted *
                       const uint8_t       *data);
 void   refinery__v1__accepted__free_unpacked
                      (Refinery__V1__Accepted *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__Ticket methods */
+void   refinery__v1__ticket__init
+                     (Refinery__V1__Ticket         *message);
+size_t refinery__v1__ticket__get_packed_size
+                     (const Refinery__V1__Ticket   *message);
+size_t refinery__v1__ticket__pack
+                     (const Refinery__V1__Ticket   *message,
+                      uint8_t             *out);
+size_t refinery__v1__ticket__pack_to_buffer
+                     (const Refinery__V1__Ticket   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__Ticket *
+       refinery__v1__ticket__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__ticket__free_unpacked
+                     (Refinery__V1__Ticket *message,
+                      ProtobufCAllocator *allocator);
+/* Refinery__V1__BranchPlan methods */
+void   refinery__v1__branch_plan__init
+                     (Refinery__V1__BranchPlan         *message);
+size_t refinery__v1__branch_plan__get_packed_size
+                     (const Refinery__V1__BranchPlan   *message);
+size_t refinery__v1__branch_plan__pack
+                     (const Refinery__V1__BranchPlan   *message,
+                      uint8_t             *out);
+size_t refinery__v1__branch_plan__pack_to_buffer
+                     (const Refinery__V1__BranchPlan   *message,
+                      ProtobufCBuffer     *buffer);
+Refinery__V1__BranchPlan *
+       refinery__v1__branch_plan__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   refinery__v1__branch_plan__free_unpacked
+                     (Refinery__V1__BranchPlan *message,
                       ProtobufCAllocator *allocator);
 /* Refinery__V1__Handoff methods */
 void   refinery__v1__handoff__init
@@ -1941,6 +2264,15 @@ void   refinery__v1__error_detail__free_unpacked
 typedef void (*Refinery__V1__GenerateRequest_Closure)
                  (const Refinery__V1__GenerateRequest *message,
                   void *closure_data);
+typedef void (*Refinery__V1__PausePoint_Closure)
+                 (const Refinery__V1__PausePoint *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__ResumeJobRequest_Closure)
+                 (const Refinery__V1__ResumeJobRequest *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__Branch_Closure)
+                 (const Refinery__V1__Branch *message,
+                  void *closure_data);
 typedef void (*Refinery__V1__Embedding_Closure)
                  (const Refinery__V1__Embedding *message,
                   void *closure_data);
@@ -1967,6 +2299,12 @@ typedef void (*Refinery__V1__Event_Closure)
                   void *closure_data);
 typedef void (*Refinery__V1__Accepted_Closure)
                  (const Refinery__V1__Accepted *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__Ticket_Closure)
+                 (const Refinery__V1__Ticket *message,
+                  void *closure_data);
+typedef void (*Refinery__V1__BranchPlan_Closure)
+                 (const Refinery__V1__BranchPlan *message,
                   void *closure_data);
 typedef void (*Refinery__V1__Handoff_Closure)
                  (const Refinery__V1__Handoff *message,
@@ -2083,6 +2421,10 @@ struct Refinery__V1__ImageGeneration_Service
                      const Refinery__V1__CancelJobRequest *input,
                      Refinery__V1__Job_Closure closure,
                      void *closure_data);
+  void (*resume_job)(Refinery__V1__ImageGeneration_Service *service,
+                     const Refinery__V1__ResumeJobRequest *input,
+                     Refinery__V1__Job_Closure closure,
+                     void *closure_data);
   void (*read_image)(Refinery__V1__ImageGeneration_Service *service,
                      const Refinery__V1__ReadImageRequest *input,
                      Refinery__V1__ImageChunk_Closure closure,
@@ -2105,6 +2447,7 @@ void refinery__v1__image_generation__init (Refinery__V1__ImageGeneration_Service
       function_prefix__ ## get_job,\
       function_prefix__ ## list_jobs,\
       function_prefix__ ## cancel_job,\
+      function_prefix__ ## resume_job,\
       function_prefix__ ## read_image,\
       function_prefix__ ## upload_image  }
 void refinery__v1__image_generation__generate(ProtobufCService *service,
@@ -2129,6 +2472,10 @@ void refinery__v1__image_generation__list_jobs(ProtobufCService *service,
                                                void *closure_data);
 void refinery__v1__image_generation__cancel_job(ProtobufCService *service,
                                                 const Refinery__V1__CancelJobRequest *input,
+                                                Refinery__V1__Job_Closure closure,
+                                                void *closure_data);
+void refinery__v1__image_generation__resume_job(ProtobufCService *service,
+                                                const Refinery__V1__ResumeJobRequest *input,
                                                 Refinery__V1__Job_Closure closure,
                                                 void *closure_data);
 void refinery__v1__image_generation__read_image(ProtobufCService *service,
@@ -2214,6 +2561,9 @@ void refinery__v1__server__authenticate(ProtobufCService *service,
 extern const ProtobufCEnumDescriptor    refinery__v1__handoff_history__descriptor;
 extern const ProtobufCEnumDescriptor    refinery__v1__phase__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__pause_point__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__resume_job_request__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__branch__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__embedding__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__lora__descriptor;
 extern const ProtobufCEnumDescriptor    refinery__v1__lora__apply_to__descriptor;
@@ -2224,6 +2574,8 @@ extern const ProtobufCMessageDescriptor refinery__v1__size__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__point__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__event__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__accepted__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__ticket__descriptor;
+extern const ProtobufCMessageDescriptor refinery__v1__branch_plan__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__handoff__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__queued__descriptor;
 extern const ProtobufCMessageDescriptor refinery__v1__progress__descriptor;

@@ -15,14 +15,17 @@ RESET: HandoffHistory
 TEXT_ENCODING: Phase
 
 class Accepted(_message.Message):
-    __slots__ = ["advice", "base_steps", "fingerprint", "handoff", "model", "refiner_model", "refiner_steps", "scheduler", "seeds", "sigmas", "size", "spacing", "timesteps"]
+    __slots__ = ["advice", "base_steps", "branches", "fingerprint", "handoff", "model", "pause_step", "refiner_model", "refiner_steps", "resumes", "scheduler", "seeds", "sigmas", "size", "spacing", "timesteps"]
     ADVICE_FIELD_NUMBER: _ClassVar[int]
     BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    BRANCHES_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     HANDOFF_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_STEP_FIELD_NUMBER: _ClassVar[int]
     REFINER_MODEL_FIELD_NUMBER: _ClassVar[int]
     REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
+    RESUMES_FIELD_NUMBER: _ClassVar[int]
     SCHEDULER_FIELD_NUMBER: _ClassVar[int]
     SEEDS_FIELD_NUMBER: _ClassVar[int]
     SIGMAS_FIELD_NUMBER: _ClassVar[int]
@@ -31,18 +34,21 @@ class Accepted(_message.Message):
     TIMESTEPS_FIELD_NUMBER: _ClassVar[int]
     advice: _containers.RepeatedScalarFieldContainer[str]
     base_steps: int
+    branches: _containers.RepeatedCompositeFieldContainer[BranchPlan]
     fingerprint: str
     handoff: Handoff
     model: str
+    pause_step: int
     refiner_model: str
     refiner_steps: int
+    resumes: Ticket
     scheduler: str
     seeds: _containers.RepeatedScalarFieldContainer[int]
     sigmas: _containers.RepeatedScalarFieldContainer[float]
     size: Size
     spacing: str
     timesteps: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, model: _Optional[str] = ..., refiner_model: _Optional[str] = ..., size: _Optional[_Union[Size, _Mapping]] = ..., seeds: _Optional[_Iterable[int]] = ..., scheduler: _Optional[str] = ..., spacing: _Optional[str] = ..., timesteps: _Optional[_Iterable[float]] = ..., sigmas: _Optional[_Iterable[float]] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., advice: _Optional[_Iterable[str]] = ..., fingerprint: _Optional[str] = ...) -> None: ...
+    def __init__(self, model: _Optional[str] = ..., refiner_model: _Optional[str] = ..., size: _Optional[_Union[Size, _Mapping]] = ..., seeds: _Optional[_Iterable[int]] = ..., scheduler: _Optional[str] = ..., spacing: _Optional[str] = ..., timesteps: _Optional[_Iterable[float]] = ..., sigmas: _Optional[_Iterable[float]] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., advice: _Optional[_Iterable[str]] = ..., fingerprint: _Optional[str] = ..., branches: _Optional[_Iterable[_Union[BranchPlan, _Mapping]]] = ..., pause_step: _Optional[int] = ..., resumes: _Optional[_Union[Ticket, _Mapping]] = ...) -> None: ...
 
 class AuthenticateRequest(_message.Message):
     __slots__ = ["token"]
@@ -55,6 +61,30 @@ class AuthenticateResponse(_message.Message):
     TENANT_FIELD_NUMBER: _ClassVar[int]
     tenant: str
     def __init__(self, tenant: _Optional[str] = ...) -> None: ...
+
+class Branch(_message.Message):
+    __slots__ = ["refiner"]
+    REFINER_FIELD_NUMBER: _ClassVar[int]
+    refiner: Refiner
+    def __init__(self, refiner: _Optional[_Union[Refiner, _Mapping]] = ...) -> None: ...
+
+class BranchPlan(_message.Message):
+    __slots__ = ["advice", "base_steps", "fingerprint", "handoff", "index", "refiner_model", "refiner_steps"]
+    ADVICE_FIELD_NUMBER: _ClassVar[int]
+    BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    HANDOFF_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    REFINER_MODEL_FIELD_NUMBER: _ClassVar[int]
+    REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
+    advice: _containers.RepeatedScalarFieldContainer[str]
+    base_steps: int
+    fingerprint: str
+    handoff: Handoff
+    index: int
+    refiner_model: str
+    refiner_steps: int
+    def __init__(self, index: _Optional[int] = ..., refiner_model: _Optional[str] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., advice: _Optional[_Iterable[str]] = ..., fingerprint: _Optional[str] = ...) -> None: ...
 
 class CancelJobRequest(_message.Message):
     __slots__ = ["job_id", "outcome"]
@@ -122,7 +152,8 @@ class Event(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time_ms: _Optional[int] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ["cfg_scale", "clip_skip", "crop_top_left", "deadline_ms", "detach", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "loras", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "positive_prompt", "positive_prompt_2", "priority", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "vae", "width"]
+    __slots__ = ["branches", "cfg_scale", "clip_skip", "crop_top_left", "deadline_ms", "detach", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "loras", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "pause_at", "positive_prompt", "positive_prompt_2", "priority", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "vae", "width"]
+    BRANCHES_FIELD_NUMBER: _ClassVar[int]
     CFG_SCALE_FIELD_NUMBER: _ClassVar[int]
     CLIP_SKIP_FIELD_NUMBER: _ClassVar[int]
     CROP_TOP_LEFT_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +174,7 @@ class GenerateRequest(_message.Message):
     NEGATIVE_TARGET_SIZE_FIELD_NUMBER: _ClassVar[int]
     NUMBER_RESULTS_FIELD_NUMBER: _ClassVar[int]
     ORIGINAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_AT_FIELD_NUMBER: _ClassVar[int]
     POSITIVE_PROMPT_2_FIELD_NUMBER: _ClassVar[int]
     POSITIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +189,7 @@ class GenerateRequest(_message.Message):
     TARGET_SIZE_FIELD_NUMBER: _ClassVar[int]
     VAE_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
+    branches: _containers.RepeatedCompositeFieldContainer[Branch]
     cfg_scale: float
     clip_skip: int
     crop_top_left: Point
@@ -177,6 +210,7 @@ class GenerateRequest(_message.Message):
     negative_target_size: Size
     number_results: int
     original_size: Size
+    pause_at: PausePoint
     positive_prompt: str
     positive_prompt_2: str
     priority: int
@@ -191,7 +225,7 @@ class GenerateRequest(_message.Message):
     target_size: Size
     vae: str
     width: int
-    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., vae: _Optional[str] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ..., loras: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ..., priority: _Optional[int] = ..., deadline_ms: _Optional[int] = ..., detach: bool = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., vae: _Optional[str] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ..., loras: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ..., priority: _Optional[int] = ..., deadline_ms: _Optional[int] = ..., detach: bool = ..., branches: _Optional[_Iterable[_Union[Branch, _Mapping]]] = ..., pause_at: _Optional[_Union[PausePoint, _Mapping]] = ...) -> None: ...
 
 class GetInfoRequest(_message.Message):
     __slots__ = []
@@ -202,14 +236,16 @@ class GetStatsRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class HandedOff(_message.Message):
-    __slots__ = ["handoff", "image_index", "latents_sha256"]
+    __slots__ = ["branch", "handoff", "image_index", "latents_sha256"]
+    BRANCH_FIELD_NUMBER: _ClassVar[int]
     HANDOFF_FIELD_NUMBER: _ClassVar[int]
     IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
     LATENTS_SHA256_FIELD_NUMBER: _ClassVar[int]
+    branch: int
     handoff: Handoff
     image_index: int
     latents_sha256: bytes
-    def __init__(self, image_index: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., latents_sha256: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, image_index: _Optional[int] = ..., handoff: _Optional[_Union[Handoff, _Mapping]] = ..., latents_sha256: _Optional[bytes] = ..., branch: _Optional[int] = ...) -> None: ...
 
 class Handoff(_message.Message):
     __slots__ = ["percentage", "sigma", "step", "timestep"]
@@ -224,24 +260,28 @@ class Handoff(_message.Message):
     def __init__(self, step: _Optional[int] = ..., percentage: _Optional[float] = ..., timestep: _Optional[float] = ..., sigma: _Optional[float] = ...) -> None: ...
 
 class Image(_message.Message):
-    __slots__ = ["height", "image_count", "image_index", "png", "seed", "sha256", "summary", "width"]
+    __slots__ = ["branch", "height", "image_count", "image_index", "paused_step", "png", "seed", "sha256", "summary", "width"]
+    BRANCH_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
     IMAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_STEP_FIELD_NUMBER: _ClassVar[int]
     PNG_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     SUMMARY_FIELD_NUMBER: _ClassVar[int]
     WIDTH_FIELD_NUMBER: _ClassVar[int]
+    branch: int
     height: int
     image_count: int
     image_index: int
+    paused_step: int
     png: bytes
     seed: int
     sha256: bytes
     summary: Summary
     width: int
-    def __init__(self, png: _Optional[bytes] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., seed: _Optional[int] = ..., sha256: _Optional[bytes] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ...) -> None: ...
+    def __init__(self, png: _Optional[bytes] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., seed: _Optional[int] = ..., sha256: _Optional[bytes] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ..., summary: _Optional[_Union[Summary, _Mapping]] = ..., branch: _Optional[int] = ..., paused_step: _Optional[int] = ...) -> None: ...
 
 class ImageChunk(_message.Message):
     __slots__ = ["byte_count", "data", "offset", "sha256"]
@@ -256,7 +296,7 @@ class ImageChunk(_message.Message):
     def __init__(self, data: _Optional[bytes] = ..., offset: _Optional[int] = ..., byte_count: _Optional[int] = ..., sha256: _Optional[bytes] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ["base_steps", "created_ms", "ended_ms", "error", "eta_seconds", "id", "image_count", "image_index", "model", "phase", "place", "refiner_model", "refiner_steps", "sequence", "size", "state", "step"]
+    __slots__ = ["base_steps", "created_ms", "ended_ms", "error", "eta_seconds", "id", "image_count", "image_index", "model", "phase", "place", "refiner_model", "refiner_steps", "resumes", "sequence", "size", "state", "step"]
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = []
     BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -271,11 +311,13 @@ class Job(_message.Message):
     IMAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    PAUSED: Job.State
     PHASE_FIELD_NUMBER: _ClassVar[int]
     PLACE_FIELD_NUMBER: _ClassVar[int]
     QUEUED: Job.State
     REFINER_MODEL_FIELD_NUMBER: _ClassVar[int]
     REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
+    RESUMES_FIELD_NUMBER: _ClassVar[int]
     RUNNING: Job.State
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -295,11 +337,12 @@ class Job(_message.Message):
     place: int
     refiner_model: str
     refiner_steps: int
+    resumes: str
     sequence: int
     size: Size
     state: Job.State
     step: int
-    def __init__(self, id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., place: _Optional[int] = ..., phase: _Optional[_Union[Phase, str]] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ..., step: _Optional[int] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., eta_seconds: _Optional[float] = ..., model: _Optional[str] = ..., refiner_model: _Optional[str] = ..., size: _Optional[_Union[Size, _Mapping]] = ..., created_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., sequence: _Optional[int] = ..., error: _Optional[_Union[JobError, _Mapping]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., state: _Optional[_Union[Job.State, str]] = ..., place: _Optional[int] = ..., phase: _Optional[_Union[Phase, str]] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ..., step: _Optional[int] = ..., base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., eta_seconds: _Optional[float] = ..., model: _Optional[str] = ..., refiner_model: _Optional[str] = ..., size: _Optional[_Union[Size, _Mapping]] = ..., created_ms: _Optional[int] = ..., ended_ms: _Optional[int] = ..., sequence: _Optional[int] = ..., error: _Optional[_Union[JobError, _Mapping]] = ..., resumes: _Optional[str] = ...) -> None: ...
 
 class JobError(_message.Message):
     __slots__ = ["code", "detail", "message"]
@@ -396,6 +439,14 @@ class Model(_message.Message):
     sha256: str
     def __init__(self, id: _Optional[str] = ..., aliases: _Optional[_Iterable[str]] = ..., architecture: _Optional[str] = ..., role: _Optional[_Union[Model.Role, str]] = ..., dtype: _Optional[str] = ..., byte_count: _Optional[int] = ..., parameter_count: _Optional[int] = ..., default_size: _Optional[_Union[Size, _Mapping]] = ..., minimum_side: _Optional[int] = ..., problem: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
+class PausePoint(_message.Message):
+    __slots__ = ["handoff", "step"]
+    HANDOFF_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    handoff: bool
+    step: int
+    def __init__(self, step: _Optional[int] = ..., handoff: bool = ...) -> None: ...
+
 class PingMessage(_message.Message):
     __slots__ = ["payload"]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
@@ -411,11 +462,14 @@ class Point(_message.Message):
     def __init__(self, top: _Optional[int] = ..., left: _Optional[int] = ...) -> None: ...
 
 class Progress(_message.Message):
-    __slots__ = ["elapsed_seconds", "eta_seconds", "image_count", "image_index", "phase", "phase_step", "phase_steps", "sigma", "step", "step_seconds", "steps", "timestep"]
+    __slots__ = ["branch", "elapsed_seconds", "eta_seconds", "image_count", "image_index", "job_step", "job_steps", "phase", "phase_step", "phase_steps", "sigma", "step", "step_seconds", "steps", "timestep"]
+    BRANCH_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
     ETA_SECONDS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_COUNT_FIELD_NUMBER: _ClassVar[int]
     IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
+    JOB_STEPS_FIELD_NUMBER: _ClassVar[int]
+    JOB_STEP_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
     PHASE_STEPS_FIELD_NUMBER: _ClassVar[int]
     PHASE_STEP_FIELD_NUMBER: _ClassVar[int]
@@ -424,10 +478,13 @@ class Progress(_message.Message):
     STEP_FIELD_NUMBER: _ClassVar[int]
     STEP_SECONDS_FIELD_NUMBER: _ClassVar[int]
     TIMESTEP_FIELD_NUMBER: _ClassVar[int]
+    branch: int
     elapsed_seconds: float
     eta_seconds: float
     image_count: int
     image_index: int
+    job_step: int
+    job_steps: int
     phase: Phase
     phase_step: int
     phase_steps: int
@@ -436,7 +493,7 @@ class Progress(_message.Message):
     step_seconds: float
     steps: int
     timestep: float
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., phase_step: _Optional[int] = ..., phase_steps: _Optional[int] = ..., timestep: _Optional[float] = ..., sigma: _Optional[float] = ..., step_seconds: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ..., eta_seconds: _Optional[float] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ...) -> None: ...
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., phase_step: _Optional[int] = ..., phase_steps: _Optional[int] = ..., timestep: _Optional[float] = ..., sigma: _Optional[float] = ..., step_seconds: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ..., eta_seconds: _Optional[float] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ..., branch: _Optional[int] = ..., job_step: _Optional[int] = ..., job_steps: _Optional[int] = ...) -> None: ...
 
 class Queued(_message.Message):
     __slots__ = ["eta_seconds", "place"]
@@ -482,6 +539,24 @@ class Refiner(_message.Message):
     start_timestep: float
     def __init__(self, model: _Optional[str] = ..., start_step: _Optional[int] = ..., start_step_percentage: _Optional[int] = ..., start_timestep: _Optional[float] = ..., start_sigma: _Optional[float] = ..., cfg_scale: _Optional[float] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., aesthetic_score: _Optional[float] = ..., negative_aesthetic_score: _Optional[float] = ...) -> None: ...
 
+class ResumeJobRequest(_message.Message):
+    __slots__ = ["deadline_ms", "job_id", "pause_at", "priority", "refiner", "request_id", "without_refiner"]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    PAUSE_AT_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    REFINER_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_REFINER_FIELD_NUMBER: _ClassVar[int]
+    deadline_ms: int
+    job_id: str
+    pause_at: PausePoint
+    priority: int
+    refiner: Refiner
+    request_id: str
+    without_refiner: bool
+    def __init__(self, job_id: _Optional[str] = ..., request_id: _Optional[str] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., without_refiner: bool = ..., pause_at: _Optional[_Union[PausePoint, _Mapping]] = ..., priority: _Optional[int] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+
 class Resumed(_message.Message):
     __slots__ = ["image_index", "reason", "step"]
     IMAGE_INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -517,7 +592,7 @@ class ServerInfo(_message.Message):
     def __init__(self, version: _Optional[str] = ..., blas_core: _Optional[str] = ..., blas_gflops: _Optional[float] = ..., lanes: _Optional[int] = ..., threads_per_lane: _Optional[int] = ..., default_model: _Optional[str] = ..., request_byte_limit: _Optional[int] = ..., queue_limit: _Optional[int] = ..., side_limit: _Optional[int] = ..., uptime_seconds: _Optional[float] = ...) -> None: ...
 
 class ServerStats(_message.Message):
-    __slots__ = ["accepted", "base_seconds", "base_steps", "cancelled", "connections", "failed", "finished", "memory_available_bytes", "memory_budget_bytes", "memory_holds", "memory_holds_back", "memory_reserved_bytes", "queued", "refiner_seconds", "refiner_steps", "refused", "running"]
+    __slots__ = ["accepted", "base_seconds", "base_steps", "cancelled", "connections", "failed", "finished", "memory_available_bytes", "memory_budget_bytes", "memory_holds", "memory_holds_back", "memory_reserved_bytes", "paused", "queued", "refiner_seconds", "refiner_steps", "refused", "running"]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     BASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -530,6 +605,7 @@ class ServerStats(_message.Message):
     MEMORY_HOLDS_BACK_FIELD_NUMBER: _ClassVar[int]
     MEMORY_HOLDS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_RESERVED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     REFINER_SECONDS_FIELD_NUMBER: _ClassVar[int]
     REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
@@ -547,12 +623,13 @@ class ServerStats(_message.Message):
     memory_holds: int
     memory_holds_back: bool
     memory_reserved_bytes: int
+    paused: int
     queued: int
     refiner_seconds: float
     refiner_steps: int
     refused: int
     running: int
-    def __init__(self, accepted: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., refused: _Optional[int] = ..., queued: _Optional[int] = ..., running: _Optional[int] = ..., base_steps: _Optional[int] = ..., base_seconds: _Optional[float] = ..., refiner_steps: _Optional[int] = ..., refiner_seconds: _Optional[float] = ..., connections: _Optional[int] = ..., memory_budget_bytes: _Optional[int] = ..., memory_reserved_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., memory_holds_back: bool = ..., memory_holds: _Optional[int] = ...) -> None: ...
+    def __init__(self, accepted: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., refused: _Optional[int] = ..., queued: _Optional[int] = ..., running: _Optional[int] = ..., base_steps: _Optional[int] = ..., base_seconds: _Optional[float] = ..., refiner_steps: _Optional[int] = ..., refiner_seconds: _Optional[float] = ..., connections: _Optional[int] = ..., paused: _Optional[int] = ..., memory_budget_bytes: _Optional[int] = ..., memory_reserved_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., memory_holds_back: bool = ..., memory_holds: _Optional[int] = ...) -> None: ...
 
 class Size(_message.Message):
     __slots__ = ["height", "width"]
@@ -563,26 +640,40 @@ class Size(_message.Message):
     def __init__(self, height: _Optional[int] = ..., width: _Optional[int] = ...) -> None: ...
 
 class Summary(_message.Message):
-    __slots__ = ["base_seconds", "base_steps", "decoding_seconds", "image_encoding_seconds", "is_cut_short", "refiner_seconds", "refiner_steps", "text_encoding_seconds", "total_seconds"]
+    __slots__ = ["base_evaluations", "base_seconds", "base_steps", "decoding_seconds", "image_encoding_seconds", "is_cut_short", "refiner_evaluations", "refiner_seconds", "refiner_steps", "shared_evaluations", "text_encoding_seconds", "total_seconds"]
+    BASE_EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
     BASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
     DECODING_SECONDS_FIELD_NUMBER: _ClassVar[int]
     IMAGE_ENCODING_SECONDS_FIELD_NUMBER: _ClassVar[int]
     IS_CUT_SHORT_FIELD_NUMBER: _ClassVar[int]
+    REFINER_EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
     REFINER_SECONDS_FIELD_NUMBER: _ClassVar[int]
     REFINER_STEPS_FIELD_NUMBER: _ClassVar[int]
+    SHARED_EVALUATIONS_FIELD_NUMBER: _ClassVar[int]
     TEXT_ENCODING_SECONDS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    base_evaluations: int
     base_seconds: float
     base_steps: int
     decoding_seconds: float
     image_encoding_seconds: float
     is_cut_short: bool
+    refiner_evaluations: int
     refiner_seconds: float
     refiner_steps: int
+    shared_evaluations: int
     text_encoding_seconds: float
     total_seconds: float
-    def __init__(self, base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., text_encoding_seconds: _Optional[float] = ..., base_seconds: _Optional[float] = ..., refiner_seconds: _Optional[float] = ..., decoding_seconds: _Optional[float] = ..., total_seconds: _Optional[float] = ..., image_encoding_seconds: _Optional[float] = ..., is_cut_short: bool = ...) -> None: ...
+    def __init__(self, base_steps: _Optional[int] = ..., refiner_steps: _Optional[int] = ..., text_encoding_seconds: _Optional[float] = ..., base_seconds: _Optional[float] = ..., refiner_seconds: _Optional[float] = ..., decoding_seconds: _Optional[float] = ..., total_seconds: _Optional[float] = ..., image_encoding_seconds: _Optional[float] = ..., is_cut_short: bool = ..., base_evaluations: _Optional[int] = ..., refiner_evaluations: _Optional[int] = ..., shared_evaluations: _Optional[int] = ...) -> None: ...
+
+class Ticket(_message.Message):
+    __slots__ = ["job_id", "step"]
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    step: int
+    def __init__(self, job_id: _Optional[str] = ..., step: _Optional[int] = ...) -> None: ...
 
 class UploadImageRequest(_message.Message):
     __slots__ = ["data", "offset", "sha256", "total"]
