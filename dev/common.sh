@@ -46,3 +46,20 @@ install_packages() {
 # What a build needs: compilers find the libraries by pkg-config or in the default folders.
 build_packages=(libuv1-dev libpng-dev libprotobuf-c-dev libopenblas-dev libsqlite3-dev
     pkg-config)
+
+# The Python environment of a client, made where it is missing; prints its folder.
+python_environment() {
+    local venv=$1/.venv
+    if [[ ! -x $venv/bin/python ]]; then
+        # Half an environment is worse than none.
+        python3 -m venv "$venv" || { rm -rf "$venv"; fail "cannot make a Python environment in $venv"; }
+    fi
+    printf '%s\n' "$venv"
+}
+
+# Into the environment $1 from the repository $2, with the extra $3 if there is one: together, so that
+# the client comes from here and from nowhere else.
+install_dashboard() {
+    "$1/bin/pip" install --quiet --disable-pip-version-check \
+        --editable "$2/clients/python" --editable "$2/clients/dashboard${3:+[$3]}"
+}

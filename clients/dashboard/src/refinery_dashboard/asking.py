@@ -1,0 +1,152 @@
+"""What a page asks for, as the client's calls have it. Ranges are the server's: a value that is
+wrong there comes back with the field's name."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from refinery_client import (
+    GenerateOptions,
+    InvalidRequest,
+    Outcome,
+    Refiner,
+    RefineryError,
+    Status,
+)
+
+from . import describing
+
+# One job for each ending of a comparison.
+ENDING_COUNT_MAXIMUM = 16
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One job to hand in."""
+
+    prompt: str
+    options: GenerateOptions
+
+
+def outcome(name: object) -> Outcome:
+    """``decodeNow`` as DECODE_NOW."""
+    for outcome in Outcome:
+        if describing.word(outcome) == name:
+            return outcome
+    allowed = ", ".join(describing.word(outcome) for outcome in Outcome)
+    raise refusal(f"outcome is {name!r}: it is one of {allowed}.", "outcome")
+
+
+def jobs(body: object) -> list[Asked]:
+    """The jobs of ``{"request": {...}, "endings": [...]}``: one, or one for each ending, which is
+    null for the base alone or what the refiner's fields are there. They share a seed and the
+    beginning of their ids, which says that they belong together."""
+    fields = _object(body, "")
+    request = _object(fields.get("request"), "request")
+    endings = fields.get("endings")
+    if endings is None:
+        return [_asked(request, {})]
+    if not isinstance(endings, list) or not 2 <= len(endings) <= ENDING_COUNT_MAXIMUM:
+        raise refusal(f"endings are 2 to {ENDING_COUNT_MAXIMUM}.", "endings")
+    if request.get("seed") is None:
+        request = {**request, "seed": secrets.randbelow(2**32)}
+    name = f"compare-{secrets.token_hex(4)}"
+    asked = []
+    for index, ending in enumerate(endings):
+        refiner = None
+        if ending is not None:
+            shared = _object(request.get("refiner") or {}, "refiner")
+            refiner = {**shared, **_object(ending, "endings")}
+        asked.append(_asked({**request, "refiner": refiner}, {"request_id": f"{name}-{index:02}"}))
+    return asked
+
+
+def _asked(request: Mapping[str, Any], more: GenerateOptions) -> Asked:
+    values = _read({name: value for name, value in request.items() if name != "refiner"}, _REQUEST)
+    if request.get("refiner") is not None:
+        fields = _object(request["refiner"], "refiner")
+        values["refiner"] = Refiner(**_read(fields, _REFINER, "refiner."))
+    prompt: str = values.pop("positive_prompt", "")
+    options: Any = {**values, **more}
+    return Asked(prompt, options)
+
+
+def _object(value: object, name: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise refusal(f"{name or 'the body'} is no JSON object.", name)
+    return value
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    raise ValueError("it is text")
+
+
+def _integer(value: object) -> int:
+    """Digits are taken too: a page's numbers do not hold all seeds."""
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,19}", value):
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError("it is a whole number")
+
+
+def _number(value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    raise ValueError("it is a number")
+
+
+# The contract's fields that the form has, with the client's name of each and how it is read.
+_REQUEST: dict[str, tuple[str, Callable[[object], object]]] = {
+    "positivePrompt": ("positive_prompt", _text),
+    "negativePrompt": ("negative_prompt", _text),
+    "model": ("model", _text),
+    "scheduler": ("scheduler", _text),
+    "width": ("width", _integer),
+    "height": ("height", _integer),
+    "steps": ("steps", _integer),
+    "seed": ("seed", _integer),
+    "numberResults": ("number_results", _integer),
+    "priority": ("priority", _integer),
+    "CFGScale": ("cfg_scale", _number),
+}
+_REFINER: dict[str, tuple[str, Callable[[object], object]]] = {
+    "model": ("model", _text),
+    "startStep": ("start_step", _integer),
+    "startStepPercentage": ("start_step_percentage", _integer),
+    "startTimestep": ("start_timestep", _number),
+    "startSigma": ("start_sigma", _number),
+}
+
+
+def _read(
+    fields: Mapping[str, Any],
+    table: Mapping[str, tuple[str, Callable[[object], object]]],
+    prefix: str = "",
+) -> dict[str, Any]:
+    """The client's options; null leaves a field out."""
+    values: dict[str, Any] = {}
+    for name, value in fields.items():
+        if name not in table:
+            raise refusal(f"{prefix}{name} is no field of this form.", prefix + name)
+        if value is None:
+            continue
+        option, read = table[name]
+        try:
+            values[option] = read(value)
+        except ValueError as error:
+            raise refusal(f"{prefix}{name} is {value!r}: {error}.", prefix + name) from None
+    return values
+
+
+def refusal(message: str, field: str) -> RefineryError:
+    """As the server would have said it."""
+    return InvalidRequest(
+        message, Status.INVALID_ARGUMENT, "malformedRequest", [field] if field else []
+    )

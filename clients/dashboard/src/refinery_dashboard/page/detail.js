@@ -1,0 +1,151 @@
+// One job in full: its pictures, its schedule, what was asked for, and what can be done with it.
+
+import { closesOutside, el, setText } from "./dom.js";
+import { cancelButtons, image, planOf } from "./jobs.js";
+import { finishedSteps, progressBar, sigmaPlot } from "./schedule.js";
+import { pictureURL } from "./store.js";
+import * as words from "./words.js";
+
+/** `again(job)` fills the form with a job, `cancel(id, outcome)` ends one. */
+export function detailDialog({ again, cancel }) {
+  const dialog = document.getElementById("detail");
+  const title = el("h2", { id: "detail-title" });
+  const body = el("div", { class: "detail" });
+  const close = el("button", {
+    class: "quiet",
+    type: "button",
+    on: { click: () => dialog.close() },
+  }, "Close");
+  dialog.append(el("header", { class: "bar-top" }, title, close), body);
+  closesOutside(dialog);
+  let open = null;
+
+  const draw = (store) => {
+    const job = store.jobs.get(open?.id);
+    if (!job) {
+      dialog.close();
+      return;
+    }
+    setText(title, words.title(job));
+    open.update(job);
+  };
+
+  return {
+    show(id, store) {
+      const job = store.jobs.get(id);
+      if (!job) return;
+      open = { id, ...content(job, { again: (shown) => (dialog.close(), again(shown)), cancel }) };
+      body.replaceChildren(...open.nodes);
+      if (!dialog.open) dialog.showModal();
+      draw(store);
+    },
+    update(store) {
+      if (dialog.open) draw(store);
+    },
+  };
+}
+
+function content({ id }, { again, cancel }) {
+  const pictures = el("div", { class: "pictures" });
+  const bar = progressBar();
+  const plot = el("div", { class: "schedule" });
+  const facts = el("dl", { class: "about" });
+  const advice = el("ul", { class: "advice" });
+  const error = el("p", { class: "notice" });
+  const actions = cancelButtons(id, cancel);
+  let job = null;
+  const more = el(
+    "button",
+    { type: "button", class: "quiet", on: { click: () => again(job) } },
+    "Ask again, changed",
+  );
+  const side = el(
+    "div",
+    { class: "side" },
+    error,
+    bar,
+    plot,
+    facts,
+    advice,
+    el("div", { class: "foot" }, actions, more),
+  );
+  let shown = "";
+  const update = (now) => {
+    job = now;
+    bar.update(job);
+    actions.update(job);
+    more.hidden = !job.request;
+    error.hidden = !job.error;
+    setText(error, job.error?.message ?? "");
+    const state = JSON.stringify([
+      job.images,
+      finishedSteps(job),
+      job.state,
+      job.phase,
+      Boolean(job.request),
+    ]);
+    if (state === shown) return;
+    shown = state;
+    plot.replaceChildren(sigmaPlot(job));
+    pictures.replaceChildren(
+      ...(job.images?.length ? job.images.map((each) => picture(job, each)) : [
+        el(
+          "p",
+          { class: "none" },
+          job.hasEnded ? "It has no picture." : "The picture comes with the last step.",
+        ),
+      ]),
+    );
+    facts.replaceChildren(
+      ...about(job).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
+    );
+    advice.replaceChildren(...(job.advice ?? []).map((line) => el("li", {}, line)));
+    advice.hidden = !job.advice?.length;
+  };
+  return { nodes: [pictures, side], update };
+}
+
+function picture(job, each) {
+  const url = pictureURL(job, each);
+  return el(
+    "figure",
+    {},
+    image(job, each),
+    el(
+      "figcaption",
+      {},
+      `seed ${each.seed} `,
+      el("a", { href: url, download: `${job.id}-${each.index}.png` }, "Save PNG"),
+    ),
+  );
+}
+
+function about(job) {
+  const request = job.request ?? {};
+  const summary = job.summary;
+  const rows = [
+    ["Job", job.id],
+    ["State", job.summary?.isCutShort ? "done, cut short" : words.STATES[job.state]],
+    ["Plan", planOf(job)],
+    ["Scheduler", job.scheduler ? `${job.scheduler}, ${job.spacing}` : ""],
+    ["Ending", words.ending(job)],
+    ["Guidance", request.CFGScale ?? request.cfgScale],
+    ["Not", request.negativePrompt],
+    ["Asked", job.createdMs ? new Date(job.createdMs).toLocaleString() : ""],
+    ["Begun anew", job.resumed?.reason],
+  ];
+  if (summary) {
+    rows.push([
+      "Time",
+      [
+        words.seconds(summary.totalSeconds),
+        `base ${words.seconds(summary.baseSeconds)}`,
+        summary.refinerSteps ? `refiner ${words.seconds(summary.refinerSeconds)}` : null,
+        `decoding ${words.seconds(summary.decodingSeconds)}`,
+      ]
+        .filter(Boolean)
+        .join(" · "),
+    ]);
+  }
+  return rows.filter(([, value]) => value !== undefined && value !== null && value !== "");
+}

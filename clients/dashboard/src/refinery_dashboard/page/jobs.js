@@ -1,0 +1,219 @@
+// The list of jobs: a row for each that works or waits, a tile for each that has ended.
+
+import { el, setAttribute, setChildren, setText } from "./dom.js";
+import { finishedSteps, progressBar, sigmaPlot } from "./schedule.js";
+import { pictureURL } from "./store.js";
+import * as words from "./words.js";
+
+/** `open(id)` shows a job, `cancel(id, outcome)` ends it. */
+export function jobList({ open, cancel }) {
+  const current = document.getElementById("current");
+  const ended = document.getElementById("ended");
+  const rows = new Map();
+  const tiles = new Map();
+  return ({ jobs }) => {
+    const all = [...jobs.values()].filter((job) => job.state);
+    const working = all.filter((job) => !job.hasEnded).sort(bySoonest);
+    const done = all.filter((job) => job.hasEnded).sort((a, b) => b.createdMs - a.createdMs);
+    show(current, rows, working, (job) => row(job, open, cancel));
+    show(ended, tiles, done, (job) => tile(job, open));
+    document.getElementById("current-none").hidden = working.length > 0;
+    document.getElementById("ended-none").hidden = done.length > 0;
+  };
+}
+
+function bySoonest(a, b) {
+  const place = (job) => (job.state === "running" ? -1 : (job.place ?? 0));
+  return place(a) - place(b) || a.createdMs - b.createdMs;
+}
+
+function show(parent, nodes, jobs, make) {
+  const ids = new Set(jobs.map((job) => job.id));
+  for (const id of nodes.keys()) if (!ids.has(id)) nodes.delete(id);
+  for (const job of jobs) {
+    if (!nodes.has(job.id)) nodes.set(job.id, make(job));
+    nodes.get(job.id).update(job);
+  }
+  setChildren(
+    parent,
+    jobs.map((job) => nodes.get(job.id)),
+  );
+}
+
+function row({ id }, open, cancel) {
+  const slot = el("button", { class: "slot", type: "button", on: { click: () => open(id) } });
+  const title = el("button", { class: "title", type: "button", on: { click: () => open(id) } });
+  const state = el("span", { class: "state" });
+  const plan = el("p", { class: "plan" });
+  const bar = progressBar();
+  const facts = el("p", { class: "facts" });
+  const actions = cancelButtons(id, cancel);
+  const node = el(
+    "article",
+    { class: "row", "data-job": id },
+    slot,
+    el("div", { class: "head" }, el("h3", {}, title), state),
+    plan,
+    bar,
+    el("div", { class: "foot" }, facts, actions),
+  );
+  let shown = "";
+  node.update = (job) => {
+    setText(title, words.title(job));
+    setText(state, job.state === "queued" ? place(job) : stateOf(job));
+    setAttribute(state, "data-state", job.phase === "refiner" ? "refiner" : job.state);
+    setText(plan, planOf(job));
+    setAttribute(node, "data-state", job.state);
+    bar.update(job);
+    setText(facts, factsOf(job));
+    actions.update(job);
+    setAttribute(slot, "aria-label", `Details of ${words.title(job)}`);
+    const picture = `${job.images?.at(-1)?.sha256} ${job.sigmas?.length} ${finishedSteps(job)}`;
+    if (picture !== shown) {
+      slot.replaceChildren(
+        job.images?.length ? image(job, job.images.at(-1)) : sigmaPlot(job, { isSmall: true }),
+      );
+      shown = picture;
+    }
+  };
+  return node;
+}
+
+function stateOf(job) {
+  return ["base", "refiner", "decoding"].includes(job.phase) ? job.phase : words.STATES[job.state];
+}
+
+function place(job) {
+  if (job.place === null || job.place === undefined) return words.STATES.queued;
+  return job.place === 0 ? "next" : `${job.place} ahead`;
+}
+
+/** The three ways to end a job, those that there are for it. */
+export function cancelButtons(id, cancel) {
+  const button = (outcome, label, tip) =>
+    el(
+      "button",
+      {
+        type: "button",
+        class: "quiet",
+        "data-outcome": outcome,
+        title: tip,
+        on: { click: () => cancel(id, outcome) },
+      },
+      label,
+    );
+  const refine = button(
+    "skipToRefiner",
+    "Refine now",
+    "The refiner takes over at once and finishes the picture",
+  );
+  const decode = button(
+    "decodeNow",
+    "Picture now",
+    "Stop here, with the picture as it is predicted",
+  );
+  const discard = button("discard", "Discard", "End the job without a picture");
+  const node = el(
+    "div",
+    { class: "actions", role: "group", "aria-label": "End this job" },
+    refine,
+    decode,
+    discard,
+  );
+  node.update = (job) => {
+    node.hidden = Boolean(job.hasEnded);
+    // A picture needs a step to be predicted from.
+    const isBegun = job.state === "running";
+    refine.hidden = !isBegun || !job.refinerSteps || finishedSteps(job) >= job.baseSteps;
+    decode.hidden = !isBegun || job.phase === "decoding";
+  };
+  return node;
+}
+
+function tile({ id }, open) {
+  const frame = el("span", { class: "frame" });
+  const title = el("span", { class: "title" });
+  const facts = el("span", { class: "facts" });
+  const node = el(
+    "button",
+    { class: "tile", type: "button", "data-job": id, on: { click: () => open(id) } },
+    frame,
+    title,
+    facts,
+  );
+  let shown = null;
+  node.update = (job) => {
+    setText(title, words.title(job));
+    setText(facts, outcomeOf(job));
+    setAttribute(node, "data-state", job.state);
+    const last = job.images?.at(-1);
+    const key = last ? last.sha256 : job.error?.message ?? job.state;
+    if (key !== shown) {
+      frame.replaceChildren(
+        last
+          ? image(job, last)
+          : el("span", { class: "why" }, job.error?.message ?? words.STATES[job.state]),
+      );
+      shown = key;
+    }
+  };
+  return node;
+}
+
+/** A finished picture; small ones keep their pixels when they are shown large. */
+export function image(job, picture) {
+  return el("img", {
+    src: pictureURL(job, picture),
+    alt: `${words.title(job)}, seed ${picture.seed}`,
+    width: picture.width,
+    height: picture.height,
+    loading: "lazy",
+    decoding: "async",
+    class: Math.max(picture.width, picture.height) <= 160 ? "tiny" : null,
+  });
+}
+
+export function planOf(job) {
+  const parts = [];
+  if (job.model) parts.push(job.refinerModel ? `${job.model} → ${job.refinerModel}` : job.model);
+  if (job.size?.width) parts.push(`${job.size.width} × ${job.size.height}`);
+  const steps = (job.baseSteps ?? 0) + (job.refinerSteps ?? 0);
+  if (steps) {
+    parts.push(
+      job.refinerSteps
+        ? `${job.baseSteps} + ${job.refinerSteps} steps`
+        : words.count(steps, "step"),
+    );
+  }
+  if (job.seeds?.length) parts.push(`seed ${job.seeds[0]}`);
+  return parts.join(" · ");
+}
+
+function factsOf(job) {
+  if (job.state === "queued") {
+    return job.etaSeconds ? `about ${words.seconds(job.etaSeconds)} to go` : "";
+  }
+  const parts = [];
+  if (job.imageCount > 1) parts.push(`picture ${job.imageIndex + 1} of ${job.imageCount}`);
+  if (job.phase === "base" || job.phase === "refiner") {
+    parts.push(`step ${finishedSteps(job)} of ${job.baseSteps + job.refinerSteps}`);
+    if (job.sigma) parts.push(`σ ${words.sigma(job.sigma)}`);
+    if (job.stepSeconds) parts.push(`${words.perStep(job.stepSeconds)} a step`);
+  } else if (job.phase) {
+    parts.push(words.PHASES[job.phase] ?? job.phase);
+  }
+  if (job.etaSeconds) parts.push(`${words.seconds(job.etaSeconds)} left`);
+  return parts.join(" · ");
+}
+
+function outcomeOf(job) {
+  if (!job.images?.length) return words.STATES[job.state];
+  const parts = [];
+  if (job.summary) parts.push(words.seconds(job.summary.totalSeconds));
+  if (job.summary?.isCutShort) parts.push("cut short");
+  else if (job.state !== "finished") parts.push(words.STATES[job.state]);
+  if (job.images.length > 1) parts.push(words.count(job.images.length, "picture"));
+  if (job.handoff) parts.push(`handoff ${Math.round(job.handoff.percentage)} %`);
+  else if (job.timesteps) parts.push("base alone");
+  return parts.join(" · ");
+}

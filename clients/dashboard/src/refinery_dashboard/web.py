@@ -1,0 +1,218 @@
+"""What the pages can ask for over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Collection
+from contextlib import suppress
+from importlib import resources
+from typing import Any
+
+from aiohttp import hdrs, web
+from refinery_client import AsyncClient, Outcome, RefineryError, Status
+
+from . import asking, describing, guard
+from .board import Board
+from .follower import Follower
+from .pictures import Pictures
+
+# The largest a form can be: prompts of 3000 characters, of four bytes at most.
+_BODY_BYTE_COUNT_MAXIMUM = 64 << 10
+# A page is told at most so often; what happens in between comes together.
+_TELL_SECONDS = 0.1
+# A proxy may close what is silent for a minute.
+_ALIVE_SECONDS = 15.0
+
+_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+
+_HTTP_STATUS = {
+    Status.INVALID_ARGUMENT: 400,
+    Status.OUT_OF_RANGE: 400,
+    Status.NOT_FOUND: 404,
+    Status.ALREADY_EXISTS: 409,
+    Status.FAILED_PRECONDITION: 409,
+    Status.RESOURCE_EXHAUSTED: 429,
+    Status.UNAUTHENTICATED: 502,
+    Status.UNAVAILABLE: 503,
+    Status.DEADLINE_EXCEEDED: 504,
+}
+
+
+def application(client: AsyncClient, address: str, names: Collection[str]) -> web.Application:
+    """The dashboard of the server at ``address``, which ``client`` asks; ``names`` are the hosts
+    that the dashboard is called by."""
+    dashboard = Dashboard(client, address)
+    app = web.Application(
+        middlewares=[guard.guard(names), _refusals], client_max_size=_BODY_BYTE_COUNT_MAXIMUM
+    )
+    app.on_response_prepare.append(guard.add_headers)
+    app.cleanup_ctx.append(dashboard.following)
+    app.on_shutdown.append(dashboard.close)
+    app.add_routes(
+        [
+            web.get("/", dashboard.page),
+            web.get("/page/{name}", dashboard.page),
+            web.get("/events", dashboard.events),
+            web.get("/picture", dashboard.picture),
+            web.post("/jobs", dashboard.submit),
+            web.post("/cancel", dashboard.cancel),
+        ]
+    )
+    return app
+
+
+@web.middleware
+async def _refusals(request: web.Request, handler: guard.Handler) -> web.StreamResponse:
+    """The server's refusals, as the page can show them."""
+    try:
+        return await handler(request)
+    except RefineryError as error:
+        return web.json_response(
+            {"error": describing.error(error)}, status=_HTTP_STATUS.get(error.status, 502)
+        )
+
+
+class Dashboard:
+    """One handler for each route."""
+
+    def __init__(self, client: AsyncClient, address: str) -> None:
+        self._client = client
+        self._board = Board()
+        self._board.set_server(address=address)
+        self._pictures = Pictures()
+        self._follower = Follower(client, self._board, self._pictures)
+        self._pages: set[asyncio.Task[Any]] = set()
+        self._files = {
+            file.name: file.read_bytes()
+            for file in resources.files(__package__).joinpath("page").iterdir()
+        }
+
+    async def following(self, _: web.Application) -> AsyncIterator[None]:
+        """While the application runs."""
+        task = asyncio.create_task(self._follower.run())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await self._client.close()
+
+    async def close(self, _: web.Application) -> None:
+        """Ends the pages' event streams, which would have no end."""
+        for task in self._pages:
+            task.cancel()
+
+    async def page(self, request: web.Request) -> web.Response:
+        """The files of the page; nothing but these is served."""
+        name = request.match_info.get("name", "index.html")
+        ending = re.search(r"\.\w+$", name)
+        if name not in self._files or ending is None or ending[0] not in _TYPES:
+            raise web.HTTPNotFound(text="There is no such file.\n")
+        return web.Response(
+            body=self._files[name],
+            content_type=_TYPES[ending[0]],
+            charset="utf-8",
+            headers={hdrs.CACHE_CONTROL: "no-cache"},
+        )
+
+    async def events(self, request: web.Request) -> web.StreamResponse:
+        """The board, then what changes, as server-sent events. A browser that comes back names the
+        last one it has seen, and is told what it missed."""
+        response = web.StreamResponse(
+            headers={hdrs.CONTENT_TYPE: "text/event-stream", "X-Accel-Buffering": "no"}
+        )
+        await response.prepare(request)
+        task = asyncio.current_task()
+        assert task is not None
+        self._pages.add(task)
+        mark = request.headers.get("Last-Event-ID")
+        try:
+            while True:
+                changes, mark = self._board.changes(mark), self._board.mark
+                data = json.dumps(changes, separators=(",", ":"))
+                await response.write(f"id: {mark}\ndata: {data}\n\n".encode())
+                while not await self._has_changed(mark):
+                    await response.write(b": still here\n\n")
+                await asyncio.sleep(_TELL_SECONDS)
+        except ConnectionError:
+            return response
+        finally:
+            self._pages.discard(task)
+
+    async def _has_changed(self, mark: str) -> bool:
+        """False after a while without a change."""
+        try:
+            await asyncio.wait_for(self._board.wait(mark), _ALIVE_SECONDS)
+        except asyncio.TimeoutError:
+            return False
+        return True
+
+    async def picture(self, request: web.Request) -> web.Response:
+        """A finished picture. Named by its hash too, it never changes."""
+        job_id, sha256 = request.query.get("job", ""), request.query.get("sha256", "")
+        index = request.query.get("image", "0")
+        if not job_id or not re.fullmatch(r"[0-9]{1,4}", index):
+            raise asking.refusal("job and image name a picture.", "job")
+        known = (self._board.job(job_id) or {}).get("images", [])
+        if not any(image["index"] == int(index) and image["sha256"] == sha256 for image in known):
+            raise web.HTTPNotFound(text="There is no such picture.\n")
+        png = self._pictures.get(sha256)
+        if png is None:
+            png = await self._client.read_image(job_id, int(index))
+            self._pictures.put(sha256, png)
+        return web.Response(
+            body=png,
+            content_type="image/png",
+            headers={hdrs.CACHE_CONTROL: "private, max-age=31536000, immutable"},
+        )
+
+    async def submit(self, request: web.Request) -> web.Response:
+        """Hands in one job, or those of a comparison: all of them or none."""
+        body = await _json(request)
+        accepted: list[str] = []
+        try:
+            for asked in asking.jobs(body):
+                job = await self._client.submit(asked.prompt, **asked.options)
+                accepted.append(job.id)
+                await self._follower.show(job)
+                self._board.set_job(job.id, {"request": _shown(asked)})
+        except RefineryError:
+            for job_id in accepted:
+                with suppress(RefineryError):
+                    await self._client.cancel(job_id, Outcome.DISCARD)
+            raise
+        return web.json_response({"jobs": accepted})
+
+    async def cancel(self, request: web.Request) -> web.Response:
+        body = await _json(request)
+        job_id = body.get("job") if isinstance(body, dict) else None
+        if not isinstance(job_id, str) or not job_id:
+            raise asking.refusal("job names the job to be ended.", "job")
+        job = await self._client.cancel(job_id, asking.outcome(body.get("outcome")))
+        await self._follower.show(job)
+        return web.json_response({})
+
+
+def _shown(asked: asking.Asked) -> dict[str, Any]:
+    """What was asked for, until the picture itself tells."""
+    facts: dict[str, Any] = {"positivePrompt": asked.prompt}
+    for name, value in asked.options.items():
+        facts[describing.camel_case(name)] = describing.plain(value)
+    if "seed" in facts:
+        facts["seed"] = str(facts["seed"])
+    return facts
+
+
+async def _json(request: web.Request) -> Any:
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(text="The body is JSON: application/json.\n")
+    try:
+        return await request.json()
+    except (ValueError, RecursionError):
+        raise asking.refusal("The body is no JSON.", "") from None
