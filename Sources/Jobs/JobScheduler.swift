@@ -225,13 +225,14 @@ public final class JobScheduler: Sendable {
         }
         if !mine.isEmpty {
             for lane in mine { lane.join() }
-            timer.stop()
-            endJournal()
+            end()
         }
         lanes.wait { $0 == nil ? () : nil }
     }
 
-    private func endJournal() {
+    /// The lanes take no more work.
+    private func end() {
+        timer.stop()
         journal.close()
         lanes.withLock { $0 = nil }
         lanes.notify()
@@ -255,7 +256,7 @@ public final class JobScheduler: Sendable {
         timer.cancel()
         if isAbandoned {
             lanes.withLock { $0 = [] }
-            endJournal()
+            end()
         } else {
             stop(drain: false)
         }
