@@ -117,7 +117,7 @@ let package = Package(
         tests(
             "SDXLTests",
             [
-                "SDXL", "Generation", "Diffusion", "Tokenization", "Tensors", "Weights",
+                "SDXL", "Generation", "Diffusion", "Tokenization", "Tensors", "Weights", "CKernels",
                 "TestSupport",
             ]),
         tests("PNGEncodingTests", ["PNGEncoding", "Generation", "TestSupport"]),

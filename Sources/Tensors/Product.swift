@@ -10,7 +10,7 @@ enum Tile {
     /// The most floats of widened weights at once: they should stay in the last-level cache.
     static let panelFloats = 4 << 20
     /// Rows of packed weights in a panel, by this CPU's instruction set.
-    static let panel = refinery_product_columns()
+    static var panel: Int { refinery_product_columns() }
 }
 
 extension Compute {

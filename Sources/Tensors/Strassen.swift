@@ -94,10 +94,10 @@ private struct StrassenProduct {
     let out: Activation
 
     var half: Int { layer.inputs / 2 }
-    static let panel = Tile.panel
+    static var panel: Int { Tile.panel }
     /// Floats of one plane of weights, and of one product.
-    static let weightPlane = Strassen.depth * panel
-    static let productPlane = Tile.rows / 2 * panel
+    static var weightPlane: Int { Strassen.depth * panel }
+    static var productPlane: Int { Tile.rows / 2 * panel }
 
     static func scratch(tiles: Int) -> Int {
         Strassen.weightPlanes * (weightPlane + tiles * productPlane)

@@ -104,8 +104,8 @@ private struct WinogradProduct {
     let residual: Activation?
     let out: Activation
 
-    static let panel = Tile.panel
-    static let filterPlane = Winograd.depth * panel
+    static var panel: Int { Tile.panel }
+    static var filterPlane: Int { Winograd.depth * panel }
 
     /// Of one image.
     var imageTiles: Int { grid.tile_columns * Winograd.tileCount(grid.height) }

@@ -55,7 +55,11 @@ struct ServeCommand: AsyncParsableCommand {
 
     @OptionGroup var engine: EngineOptions
 
-    @Option(help: "Jobs that are worked on at once; those that have work share the threads.")
+    @Option(
+        help: """
+            Jobs that are worked on at once; those that have work share the threads. More than 1 pays for \
+            small models: see Benchmarks/README.md.
+            """)
     var lanes = 1
 
     @Option(

@@ -1,5 +1,7 @@
+import CKernels
 import Foundation
 import Generation
+import TestSupport
 import Testing
 
 @testable import SDXL
@@ -58,6 +60,29 @@ struct WorkbenchTests {
             case .encode: ["image": [1, 3, 64, 72], "out": [1, 8, 8, 9]]
             }
         #expect(shapes == wanted)
+    }
+
+    /// With one thread: a set is forced for the caller's.
+    @Test(arguments: Workbench.Part.allCases)
+    func `every set of kernels that this CPU has gives the same but for rounding`(
+        part: Workbench.Part
+    ) throws {
+        let best = refinery_isa_current()
+        defer { _ = refinery_isa_force(best) }
+        let wanted = try Self.result(of: part)
+        for set in [refinery_isa_portable, refinery_isa_avx2] where refinery_isa_force(set) {
+            let result = try Self.result(of: part)
+            #expect(relativeL2(result, wanted) < 2e-5, "\(set)")
+            #expect(set == best || result != wanted, "\(set) is not what was forced")
+        }
+    }
+
+    private static func result(of part: Workbench.Part) throws -> [Float] {
+        let run = try Workbench(catalog: ModelCatalog()).prepare(
+            part, size: ImageSize(height: 128, width: 128), images: part.isGuided ? 2 : 1,
+            threads: 1)
+        return try ReferenceTensors(file: run.record(), named: "a record")
+            .float32(part == .text ? "encoder_hidden_states" : "out")
     }
 
     @Test func `later runs are told apart from the first`() throws {

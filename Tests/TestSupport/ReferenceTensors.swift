@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// The tensors of one `.safetensors` file below `Tests/References`: vectors made with diffusers.
 ///
@@ -17,7 +17,11 @@ public struct ReferenceTensors: Sendable {
 
     /// - Parameter path: below `Tests/References`, such as `modules.safetensors`.
     public init(_ path: String) throws {
-        let data = try Repository.reference(path)
+        try self.init(file: Repository.reference(path), named: path)
+    }
+
+    /// - Parameter path: to be named in errors.
+    public init(file data: Data, named path: String) throws {
         let headerByteCount = data.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
         let header = try JSONSerialization.jsonObject(
             with: data.dropFirst(8).prefix(headerByteCount))
