@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from refinery_client import InvalidRequest, Outcome, Refiner
+from refinery_client import Branch, InvalidRequest, Outcome, Refiner
 
 from refinery_dashboard import asking
 
@@ -18,35 +18,32 @@ def test_a_request_becomes_the_clients_arguments() -> None:
         "model": None,
         "refiner": {"model": "r", "startStepPercentage": 80},
     }
-    assert asking.jobs({"request": request}) == [
-        asking.Asked(
-            "a fox",
-            {
-                "negative_prompt": "",
-                "cfg_scale": 5.5,
-                "seed": 9007199254740993,
-                "steps": 30,
-                "refiner": Refiner(model="r", start_step_percentage=80),
-            },
-        )
-    ]
+    assert asking.job({"request": request}) == asking.Asked(
+        "a fox",
+        {
+            "negative_prompt": "",
+            "cfg_scale": 5.5,
+            "seed": 9007199254740993,
+            "steps": 30,
+            "refiner": Refiner(model="r", start_step_percentage=80),
+        },
+    )
 
 
-def test_endings_share_a_seed_and_a_name() -> None:
+def test_endings_are_branches_of_one_job() -> None:
     request = {"positivePrompt": "a fox", "refiner": {"model": "r"}}
     endings = [{"startStepPercentage": 80}, {"startStep": 4}, None]
-    jobs = asking.jobs({"request": request, "endings": endings})
-    assert [job.options.get("refiner") for job in jobs] == [
-        Refiner(model="r", start_step_percentage=80),
-        Refiner(model="r", start_step=4),
-        None,
-    ]
-    assert len({job.options["seed"] for job in jobs}) == 1
-    ids = [job.options["request_id"] or "" for job in jobs]
-    assert len({name.rpartition("-")[0] for name in ids}) == 1
-    assert [name.rpartition("-")[2] for name in ids] == ["00", "01", "02"]
-    given = asking.jobs({"request": {**request, "seed": 7}, "endings": endings})
-    assert [job.options["seed"] for job in given] == [7, 7, 7]
+    assert asking.job({"request": request, "endings": endings}) == asking.Asked(
+        "a fox",
+        {
+            "refiner": Refiner(model="r"),
+            "branches": (
+                Branch(Refiner(start_step_percentage=80)),
+                Branch(Refiner(start_step=4)),
+                Branch(),
+            ),
+        },
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,13 +64,14 @@ def test_endings_share_a_seed_and_a_name() -> None:
         ({"request": {"refiner": {"model": 1}}}, "refiner.model"),
         ({"request": {"refiner": {"x": 1}}}, "refiner.x"),
         ({"request": {}, "endings": [None]}, "endings"),
-        ({"request": {}, "endings": [None] * 17}, "endings"),
+        ({"request": {}, "endings": {}}, "endings"),
         ({"request": {}, "endings": [None, 80]}, "endings"),
+        ({"request": {}, "endings": [None, {"startStep": "x"}]}, "refiner.startStep"),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_its_field(body: Any, field: str | None) -> None:
     with pytest.raises(InvalidRequest) as refusal:
-        asking.jobs(body)
+        asking.job(body)
     assert refusal.value.fields == (() if field is None else (field,))
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
 from refinery_client import (
     Accepted,
+    BranchPlan,
     ConnectionLost,
     Ended,
     Event,
+    Handoff,
     Image,
     Job,
     JobState,
@@ -42,21 +45,8 @@ INFO = ServerInfo(
     side_limit=1,
     uptime_seconds=1,
 )
-STATS = ServerStats(
-    accepted=0,
-    finished=0,
-    failed=0,
-    cancelled=0,
-    refused=0,
-    queued=0,
-    running=0,
-    base_steps=0,
-    base_seconds=0,
-    refiner_steps=0,
-    refiner_seconds=0,
-    connections=0,
-)
-SUMMARY = Summary(1, 0, 0, 0, 1, 0, 0, 1, False)
+STATS = ServerStats(**{field.name: 0 for field in fields(ServerStats)})
+SUMMARY = Summary(1, 0, 0, 0, 1, 0, 0, 1, False, 1, 0, 0)
 LOST = ConnectionLost("lost", Status.UNAVAILABLE, retryable=True)
 
 
@@ -79,6 +69,7 @@ def job(name: str, state: JobState, sequence: int = 1) -> Job:
         ended_ms=None,
         sequence=sequence,
         error=None,
+        resumes=None,
     )
 
 
@@ -100,6 +91,9 @@ def accepted(name: str, sequence: int = 1) -> Accepted:
         handoff=None,
         advice=(),
         fingerprint="f",
+        branches=(),
+        pause_step=None,
+        resumes=None,
     )
 
 
@@ -120,6 +114,9 @@ def progress(name: str, sequence: int) -> Progress:
         eta_seconds=None,
         image_index=0,
         image_count=1,
+        branch=None,
+        job_step=1,
+        job_steps=3,
     )
 
 
@@ -136,6 +133,8 @@ def image(name: str, sequence: int) -> Image:
         image_index=0,
         image_count=1,
         summary=SUMMARY,
+        branch=None,
+        paused_step=None,
     )
 
 
@@ -223,6 +222,38 @@ def test_a_finished_job_has_its_picture_even_if_its_file_is_forgotten() -> None:
     assert known["state"] == "finished"
     assert known["hasEnded"] is True
     assert [each["sha256"] for each in known["images"]] == ["01" * 32]
+
+
+def test_a_job_with_endings_is_shown_with_the_one_under_way() -> None:
+    refined = BranchPlan(
+        index=1,
+        refiner_model="r",
+        base_steps=2,
+        refiner_steps=1,
+        handoff=Handoff(3, 66.7, 1, 1),
+        advice=(),
+        fingerprint="f",
+    )
+    alone = replace(refined, index=0, refiner_model=None, base_steps=3, handoff=None)
+    plan = replace(accepted("a"), branches=(refined, alone))
+    picture = replace(image("a", 3), branch=1, image_count=2, summary=None)
+    events = [plan, replace(progress("a", 2), branch=1), picture]
+    listed = [job("a", JobState.RUNNING)]
+    known = follow(events, jobs=listed).job("a") or {}
+    assert known["imageCount"] == 2
+    assert (known["refinerModel"], known["baseSteps"], known["handoff"]["step"]) == ("r", 2, 3)
+    assert [each["branch"] for each in known["images"]] == [1]
+    known = follow([*events, replace(progress("a", 4), branch=0)], jobs=listed).job("a") or {}
+    assert (known["refinerModel"], known["baseSteps"], known["handoff"]) == (None, 3, None)
+
+
+def test_a_paused_jobs_preview_is_no_finished_picture() -> None:
+    preview = replace(image("a", 3), paused_step=2)
+    events = [accepted("a"), preview, ended("a", 4, JobState.PAUSED)]
+    for told in (events, events[:2]):
+        known = follow(told, jobs=[job("a", JobState.RUNNING)]).job("a") or {}
+        assert known["state"] == "paused"
+        assert known["hasEnded"] is True
 
 
 def test_an_older_word_does_not_undo_a_newer_one() -> None:

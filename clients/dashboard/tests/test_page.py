@@ -122,6 +122,31 @@ def test_a_sweep_of_handoffs_is_a_strip_of_one_seed(page: Page) -> None:
     )
 
 
+def test_endings_are_one_job_and_what_is_wrong_with_one_is_said_at_its_field(page: Page) -> None:
+    name = next(_names)
+    page.fill_in(name, kind="sweep", endings="50, 50", **SHORT)
+    page.send()
+    page.wait(lambda: page.text("#field-endings-error"), "nothing is said at the field")
+    assert "the same" in page.text("#field-endings-error")
+    field = page.find("#field-endings")
+    field.clear()
+    field.send_keys("50, 80")
+    page.send()
+    page.wait(lambda: not page.find("#form").is_displayed(), "refused")
+    page.view("jobs")
+    tile = page.tile(name)
+    assert "3 pictures" in tile.text
+    assert "3 endings" in tile.text
+    tile.click()
+    page.wait(page.find("#detail").is_displayed, "the job's details do not open")
+    said = [each.text for each in page.all("#detail figcaption")]
+    assert [text.splitlines()[0].partition(", ")[2] for text in said] == [
+        "refiner from step 4 (50 %)",
+        "refiner from step 5 (67 %)",
+        "base alone",
+    ]
+
+
 def test_a_job_is_discarded(page: Page) -> None:
     name = next(_names)
     page.ask(name, **LONG)

@@ -77,6 +77,57 @@ TWO_STAGES = [
     END,
 ]
 
+# Two seeds in two endings each, asked for as the base alone and a refiner: the base goes from
+# handoff to handoff, so the refiner's comes first.
+TWO_BRANCHES = [
+    event(
+        1,
+        accepted={
+            "model": "base",
+            "refiner_model": "refiner",
+            "size": {"height": 32, "width": 64},
+            "seeds": [5, 6],
+            "base_steps": 2,
+            "refiner_steps": 1,
+            "handoff": {"step": 3},
+            "branches": [
+                {
+                    "index": 1,
+                    "refiner_model": "refiner",
+                    "base_steps": 2,
+                    "refiner_steps": 1,
+                    "handoff": {"step": 3},
+                    "fingerprint": "both",
+                },
+                {"index": 0, "base_steps": 3, "advice": ["Refine it."], "fingerprint": "base"},
+            ],
+        },
+    ),
+    event(2, progress={"phase": 3, "step": 2, "steps": 3, "branch": 1, "job_step": 2}),
+    event(3, handed_off={"handoff": {"step": 3}, "branch": 1}),
+    event(4, progress={"phase": 4, "step": 3, "steps": 3, "branch": 1, "job_step": 3}),
+    event(5, image={**PICTURE, "png": b"refined 5", "branch": 1}),
+    event(6, progress={"phase": 3, "step": 3, "steps": 3, "branch": 0, "job_step": 4}),
+    event(7, image={**PICTURE, "png": b"alone 5", "image_index": 1, "branch": 0}),
+    event(8, image={**PICTURE, "png": b"refined 6", "image_index": 2, "branch": 1}),
+    event(
+        9,
+        image={
+            **PICTURE,
+            "png": b"alone 6",
+            "image_index": 3,
+            "branch": 0,
+            "summary": {
+                **SUMMARY,
+                "base_evaluations": 6,
+                "refiner_evaluations": 2,
+                "shared_evaluations": 4,
+            },
+        },
+    ),
+    END,
+]
+
 
 class Peer:
     """The server's end of one connection."""

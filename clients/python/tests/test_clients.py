@@ -17,22 +17,42 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_server import TWO_STAGES, FakeServer, Peer, answering, event, failure, holding, reply
+from fake_server import (
+    END,
+    PICTURE,
+    SUMMARY,
+    TWO_BRANCHES,
+    TWO_STAGES,
+    FakeServer,
+    Peer,
+    answering,
+    event,
+    failure,
+    holding,
+    reply,
+)
 
 from refinery_client import (
+    Accepted,
     AsyncClient,
+    Branch,
+    BranchPlan,
     Cancelled,
     Client,
     ConnectionLost,
     DeadlineExceeded,
     Event,
+    HandedOff,
+    Handoff,
     Health,
     Image,
     InvalidRequest,
     ModelRole,
     Progress,
     ProtocolError,
+    Refiner,
     ServerUnreachable,
+    Ticket,
 )
 from refinery_client._proto import health_pb2, refinery_pb2
 
@@ -142,6 +162,137 @@ def test_what_on_progress_raises_cancels_the_job(face: Face) -> None:
     with FakeServer(holding(TWO_STAGES[:5])) as server:
         with pytest.raises(KeyError, match="enough"):
             face.call(server.address, "generate_image", "a red fox", on_progress=stop)
+        assert server.peers[0].hung_up.wait(10)
+
+
+def test_events_say_which_branch_they_are_of(face: Face) -> None:
+    with FakeServer(answering(*TWO_BRANCHES)) as server:
+        events = face.events(server.address)
+    accepted, image = events[0], events[-1]
+    assert isinstance(accepted, Accepted)
+    assert accepted.branches == (
+        BranchPlan(
+            index=1,
+            refiner_model="refiner",
+            base_steps=2,
+            refiner_steps=1,
+            handoff=Handoff(3, 0, 0, 0),
+            advice=(),
+            fingerprint="both",
+        ),
+        BranchPlan(
+            index=0,
+            refiner_model=None,
+            base_steps=3,
+            refiner_steps=0,
+            handoff=None,
+            advice=("Refine it.",),
+            fingerprint="base",
+        ),
+    )
+    assert [item.branch for item in events if isinstance(item, Progress | HandedOff | Image)] == [
+        1,
+        1,
+        1,
+        1,
+        0,
+        0,
+        1,
+        0,
+    ]
+    assert [item.job_step for item in events if isinstance(item, Progress)] == [2, 3, 4]
+    assert isinstance(image, Image)
+    assert image.summary is not None
+    assert image.summary.base_evaluations == 6
+    assert image.summary.refiner_evaluations == 2
+    assert image.summary.shared_evaluations == 4
+
+
+def test_what_only_branches_and_paused_jobs_have_is_none_elsewhere(face: Face) -> None:
+    with FakeServer(answering(*TWO_STAGES)) as server:
+        events = face.events(server.address)
+    accepted, image = events[0], events[-1]
+    assert isinstance(accepted, Accepted)
+    assert (accepted.branches, accepted.pause_step, accepted.resumes) == ((), None, None)
+    assert isinstance(image, Image)
+    assert image.paused_step is None
+    branches = {item.branch for item in events if isinstance(item, Progress | HandedOff | Image)}
+    assert branches == {None}
+
+
+def test_a_paused_job_ends_with_its_preview(face: Face) -> None:
+    frames = [
+        event(1, accepted={"pause_step": 12, "resumes": {"job_id": "paused", "step": 8}}),
+        event(2, image={**PICTURE, "paused_step": 12, "summary": SUMMARY}),
+        END,
+    ]
+    with FakeServer(answering(*frames)) as server:
+        accepted, preview = face.events(server.address)
+    assert isinstance(accepted, Accepted)
+    assert (accepted.pause_step, accepted.resumes) == (12, Ticket("paused", 8))
+    assert isinstance(preview, Image)
+    assert preview.paused_step == 12
+
+
+ENDINGS = [Branch(), Branch(Refiner(start_step=3))]
+
+
+def test_pictures_are_compared_by_branch_and_seed(face: Face) -> None:
+    seen: list[Progress] = []
+    requests = []
+
+    def script(peer: Peer) -> None:
+        requests.append(peer.read_request())
+        peer.send(b"".join(TWO_BRANCHES))
+
+    with FakeServer(script) as server:
+        alone, refined = face.call(
+            server.address,
+            "compare",
+            "a red fox",
+            branches=ENDINGS,
+            number_results=2,
+            on_progress=seen.append,
+            timeout=60,
+        )
+    assert [image.png for image in alone] == [b"alone 5", b"alone 6"]
+    assert [image.png for image in refined] == [b"refined 5", b"refined 6"]
+    assert len(seen) == 3
+    request = refinery_pb2.GenerateRequest.FromString(requests[0].payload)
+    assert (request.positive_prompt, request.number_results) == ("a red fox", 2)
+    assert [branch.refiner.start_step for branch in request.branches] == [0, 3]
+    assert 0 < requests[0].timeout_nano <= 60_000_000_000
+
+
+def test_a_comparison_that_is_cut_short_lacks_pictures(face: Face) -> None:
+    last = event(5, image={**PICTURE, "branch": 1, "summary": {**SUMMARY, "is_cut_short": True}})
+    with FakeServer(answering(*TWO_BRANCHES[:4], last, END)) as server:
+        alone, refined = face.call(server.address, "compare", "a red fox", branches=ENDINGS)
+    assert alone == []
+    assert len(refined) == 1
+
+
+@pytest.mark.parametrize("frames", [TWO_STAGES, TWO_BRANCHES], ids=["none", "another"])
+def test_a_picture_of_no_branch_that_was_asked_for_is_told(face: Face, frames: list[bytes]) -> None:
+    with (
+        FakeServer(answering(*frames)) as server,
+        pytest.raises(ProtocolError, match="none of the 1 branches"),
+    ):
+        face.call(server.address, "compare", "a red fox", branches=ENDINGS[:1])
+
+
+def test_nothing_to_compare_is_the_caller_s_bug(face: Face) -> None:
+    with pytest.raises(ValueError, match="branches is empty"):
+        face.call("127.0.0.1:1", "compare", "a red fox", branches=[])
+
+
+def test_what_on_progress_raises_cancels_the_comparison(face: Face) -> None:
+    def stop(progress: Progress) -> None:
+        raise KeyError("enough")
+
+    with FakeServer(holding(TWO_BRANCHES[:5])) as server:
+        with pytest.raises(KeyError, match="enough"):
+            face.call(server.address, "compare", "a red fox", branches=ENDINGS, on_progress=stop)
         assert server.peers[0].hung_up.wait(10)
 
 

@@ -22,10 +22,13 @@ from refinery_client import (
     DeadlineExceeded,
     Ended,
     Event,
+    FailedPrecondition,
     JobState,
     Outcome,
+    PausePoint,
     Phase,
     ProtocolError,
+    Refiner,
     Unauthenticated,
 )
 from refinery_client._proto import refinery_pb2
@@ -137,7 +140,7 @@ def test_a_job_is_handed_in_under_an_id_of_its_own(face: Face) -> None:
     assert (request.positive_prompt, request.steps) == ("a red fox", 3)
     assert (job.id, job.state, job.phase) == ("fox", JobState.RUNNING, Phase.REFINER)
     assert (job.place, job.eta_seconds, job.ended_ms, job.error) == (None, None, None, None)
-    assert not job.has_ended
+    assert (job.resumes, job.has_ended) == (None, False)
 
 
 def test_a_submission_whose_answer_was_lost_is_sent_again(face: Face) -> None:
@@ -180,6 +183,46 @@ def test_a_job_is_cancelled_with_an_outcome(face: Face, outcome: Outcome) -> Non
         assert face.call(server.address, "cancel", "fox", outcome).id == "fox"
     request = script.request(0, refinery_pb2.CancelJobRequest.FromString)
     assert (request.job_id, request.outcome) == ("fox", outcome)
+
+
+RESUMED = refinery_pb2.Job(id="more", state=1, resumes="fox")
+
+
+def test_a_paused_job_has_ended_and_is_resumed(face: Face) -> None:
+    paused = refinery_pb2.Job(id="fox", state=6, step=12, ended_ms=7)
+    script = Script(reply(paused.SerializeToString()), reply(RESUMED.SerializeToString()))
+    with FakeServer(script) as server:
+        job = face.call(server.address, "job", "fox")
+        more = face.call(
+            server.address,
+            "resume",
+            "fox",
+            refiner=Refiner(start_step=14),
+            pause_at=PausePoint.HANDOFF,
+            priority=0,
+        )
+    assert (job.state, job.has_ended, job.step) == (JobState.PAUSED, True, 12)
+    assert (more.id, more.state, more.resumes) == ("more", JobState.QUEUED, "fox")
+    assert script.methods == ["GetJob", "ResumeJob"]
+    request = script.request(1, refinery_pb2.ResumeJobRequest.FromString)
+    assert (request.job_id, request.refiner.start_step) == ("fox", 14)
+    assert (request.pause_at.handoff, request.HasField("priority")) == (True, True)
+    assert not request.HasField("deadline_ms")
+
+
+def test_a_resumption_whose_answer_was_lost_is_asked_for_again_under_its_id(face: Face) -> None:
+    script = Script(b"", reply(RESUMED.SerializeToString()))
+    with FakeServer(script) as server:
+        face.call(server.address, "resume", "fox")
+    assert script.requests[0] == script.requests[1]
+    assert len(script.request(0, refinery_pb2.ResumeJobRequest.FromString).request_id) == 36
+
+
+def test_a_job_that_cannot_be_resumed_is_told(face: Face) -> None:
+    refused = failure(9, "it runs", refinery_pb2.ErrorDetail(code="taskNotPaused"))
+    with FakeServer(answering(refused)) as server, pytest.raises(FailedPrecondition) as caught:
+        face.call(server.address, "resume", "fox")
+    assert caught.value.code == "taskNotPaused"
 
 
 def chunk(offset: int, data: bytes, png: bytes = PNG) -> bytes:

@@ -10,24 +10,41 @@ import pytest
 from refinery_client import (
     Accepted,
     ApplyTo,
+    Branch,
+    BranchPlan,
     Embedding,
+    Ended,
     Event,
+    HandedOff,
+    Handoff,
     HandoffHistory,
+    Image,
     InvalidRequest,
+    Job,
+    JobState,
     Lora,
     Model,
     ModelRole,
+    Outcome,
+    PausePoint,
+    Phase,
     Point,
+    Progress,
+    Queued,
     Refiner,
+    Resumed,
+    ResumeOptions,
     ServerInfo,
     ServerStats,
     Size,
     Summary,
+    Ticket,
 )
 from refinery_client._address import TCPAddress, UnixAddress, parse_address
+from refinery_client._job_messages import resume_request
 from refinery_client._messages import generate_request
 from refinery_client._proto import refinery_pb2
-from refinery_client._proto.refinery_pb2 import GenerateRequest
+from refinery_client._proto.refinery_pb2 import GenerateRequest, ResumeJobRequest
 from refinery_client.parameters import GenerateOptions
 
 
@@ -82,6 +99,8 @@ def test_every_option_arrives_in_its_field() -> None:
             "priority": -2,
             "deadline_ms": 60_000,
             "detach": False,
+            "branches": [Branch(), Branch(Refiner(start_step=12, cfg_scale=0))],
+            "pause_at": PausePoint.step(12),
         }
     )
     unset = {field.name for field in request.DESCRIPTOR.fields} - {
@@ -98,29 +117,64 @@ def test_every_option_arrives_in_its_field() -> None:
     assert (style.model, style.HasField("weight"), style.apply_to) == ("style", True, 2)
     assert (other.model, other.weight, other.apply_to) == ("other", 1, 0)
     assert request.embeddings[0].weight == -1
+    alone, refined = request.branches
+    assert not alone.HasField("refiner")
+    assert (refined.refiner.start_step, refined.refiner.HasField("cfg_scale")) == (12, True)
+    assert not refined.refiner.HasField("start_sigma")
+    assert (request.pause_at.WhichOneof("point"), request.pause_at.step) == ("step", 12)
+
+
+def test_every_option_of_resume_arrives_in_its_field() -> None:
+    options: ResumeOptions = {
+        "request_id": "mine",
+        "refiner": Refiner(start_step=14),
+        "without_refiner": True,
+        "pause_at": PausePoint.HANDOFF,
+        "priority": 0,
+        "deadline_ms": 60_000,
+    }
+    request = ResumeJobRequest.FromString(resume_request("paused", options))
+    assert {field.name for field, _ in request.ListFields()} == {
+        field.name for field in request.DESCRIPTOR.fields
+    }
+    assert (request.job_id, request.refiner.start_step) == ("paused", 14)
+    assert (request.pause_at.WhichOneof("point"), request.pause_at.handoff) == ("handoff", True)
+
+
+def test_an_option_that_resume_does_not_have_is_the_caller_s_bug() -> None:
+    with pytest.raises(TypeError, match=r"resume\(\) has no option 'steps'; it has request_id, "):
+        resume_request("paused", {"steps": 20})  # type: ignore[typeddict-unknown-key]
 
 
 def test_the_options_are_the_schema_s_fields() -> None:
     fields = {field.name for field in GenerateRequest.DESCRIPTOR.fields}
     assert set(GenerateOptions.__annotations__) == fields - {"positive_prompt"}
-    refiner = {field.name for field in GenerateRequest().refiner.DESCRIPTOR.fields}
-    assert set(Refiner.__dataclass_fields__) == refiner
-    for kind, name in ((Lora, "loras"), (Embedding, "embeddings")):
+    resume = {field.name for field in ResumeJobRequest.DESCRIPTOR.fields}
+    assert set(ResumeOptions.__annotations__) == resume - {"job_id"}
+    for kind, name in (
+        (Refiner, "refiner"),
+        (Lora, "loras"),
+        (Embedding, "embeddings"),
+        (Branch, "branches"),
+    ):
         schema = GenerateRequest.DESCRIPTOR.fields_by_name[name].message_type
         assert set(kind.__dataclass_fields__) == {field.name for field in schema.fields}
 
 
 @pytest.mark.parametrize(
-    ("ours", "schema", "suffix"),
+    ("ours", "schema", "affix"),
     [
         (ApplyTo, refinery_pb2.Lora.ApplyTo, ""),
+        (JobState, refinery_pb2.Job.State, "STATE_"),
+        (Outcome, refinery_pb2.CancelJobRequest.Outcome, ""),
+        (Phase, refinery_pb2.Phase, "PHASE_"),
         (HandoffHistory, refinery_pb2.HandoffHistory, ""),
         (ModelRole, refinery_pb2.Model.Role, "_MODEL"),
     ],
 )
-def test_the_enums_are_the_schema_s(ours: type[IntEnum], schema: Any, suffix: str) -> None:
+def test_the_enums_are_the_schema_s(ours: type[IntEnum], schema: Any, affix: str) -> None:
     assert {member.name: member.value for member in ours} == {
-        name.removesuffix(suffix): value for name, value in schema.items()
+        name.replace(affix, ""): value for name, value in schema.items()
     }
 
 
@@ -128,7 +182,17 @@ def test_the_enums_are_the_schema_s(ours: type[IntEnum], schema: Any, suffix: st
     ("ours", "schema"),
     [
         (Model, refinery_pb2.Model),
+        (Job, refinery_pb2.Job),
         (Accepted, refinery_pb2.Accepted),
+        (BranchPlan, refinery_pb2.BranchPlan),
+        (Handoff, refinery_pb2.Handoff),
+        (Ticket, refinery_pb2.Ticket),
+        (Queued, refinery_pb2.Queued),
+        (Progress, refinery_pb2.Progress),
+        (HandedOff, refinery_pb2.HandedOff),
+        (Resumed, refinery_pb2.Resumed),
+        (Ended, refinery_pb2.Ended),
+        (Image, refinery_pb2.Image),
         (Summary, refinery_pb2.Summary),
         (ServerInfo, refinery_pb2.ServerInfo),
         (ServerStats, refinery_pb2.ServerStats),
@@ -162,6 +226,12 @@ def test_an_empty_refiner_and_a_zero_point_are_sent() -> None:
         ({"original_size": Size(-1, 1)}, "originalSize.height", "invalidOriginalSizeHeight"),
         ({"negative_prompt_2": "\ud800"}, "negativePrompt2", "invalidNegativePrompt2"),
         ({"loras": [Lora("\ud800")]}, "lora[0].model", "invalidLoraModel"),
+        ({"pause_at": PausePoint.step(-1)}, "pauseAt", "invalidPauseAt"),
+        (
+            {"branches": [Branch(), Branch(Refiner(start_step=-2))]},
+            "branches[1].refiner.startStep",
+            "invalidRefinerStartStep",
+        ),
     ],
 )
 def test_what_the_wire_cannot_carry_names_its_field(
@@ -186,6 +256,15 @@ def test_what_the_wire_cannot_carry_names_its_field(
         {"loras": Lora("style")},
         {"loras": [Embedding("word")]},
         {"embeddings": ["word"]},
+        {"refiner": Refiner},
+        {"branches": Branch()},
+        {"branches": [Refiner()]},
+        {"branches": [Branch({"start_step": 3})]},
+        {"branches": [Branch(PausePoint.HANDOFF)]},
+        {"pause_at": 12},
+        {"pause_at": "handoff"},
+        {"pause_at": PausePoint.step("12")},
+        {"pause_at": Refiner()},
     ],
 )
 def test_a_wrong_name_or_type_is_the_caller_s_bug(options: GenerateOptions) -> None:

@@ -9,16 +9,29 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from fake_server import TWO_STAGES, FakeServer, answering
+from fake_server import (
+    END,
+    PICTURE,
+    SUMMARY,
+    TWO_BRANCHES,
+    TWO_STAGES,
+    FakeServer,
+    answering,
+    event,
+)
 
 from refinery_client import Client, Event, Resumed
 from refinery_client.notebook import JobView, show, show_async
 
 
+def played(frames: list[bytes]) -> list[Event]:
+    with FakeServer(answering(*frames)) as server, Client(server.address) as client:
+        return list(client.generate("a red fox"))
+
+
 @pytest.fixture
 def events() -> list[Event]:
-    with FakeServer(answering(*TWO_STAGES)) as server, Client(server.address) as client:
-        return list(client.generate("a red fox"))
+    return played(TWO_STAGES)
 
 
 class Cell:
@@ -61,10 +74,31 @@ def test_a_cell_follows_the_job(cell: Cell, events: list[Event]) -> None:
 
 def test_the_bar_is_in_two_colours(events: list[Event]) -> None:
     view = JobView()
-    for event in events[:5]:
-        view.take(event)
+    for item in events[:5]:
+        view.take(item)
     assert "#3b6fb6 100%" in view._repr_html_()
     assert "#e0873a 0%" in view._repr_html_()
+
+
+def test_the_bar_is_that_of_the_branch_under_way() -> None:
+    view = JobView()
+    events = played(TWO_BRANCHES)
+    for item in events[:5]:
+        view.take(item)
+    shown = view._repr_html_()
+    assert "#e0873a 100%" in shown
+    assert 'title="seed 5, branch 2"' in shown
+    view.take(events[5])
+    assert "#3b6fb6 100%" in view._repr_html_()
+    assert "#e0873a" not in view._repr_html_()
+
+
+def test_a_paused_job_is_not_called_done() -> None:
+    view = JobView()
+    paused = [*TWO_STAGES[:8], event(10, image={**PICTURE, "paused_step": 2, "summary": SUMMARY})]
+    for item in played([*paused, END]):
+        view.take(item)
+    assert "paused after step 2" in view._repr_html_()
 
 
 def test_without_ipython_nothing_is_shown_and_all_is_done(
@@ -73,8 +107,8 @@ def test_without_ipython_nothing_is_shown_and_all_is_done(
     monkeypatch.setitem(sys.modules, "IPython", None)
 
     async def replayed() -> AsyncIterator[Event]:
-        for event in events:
-            yield event
+        for item in events:
+            yield item
 
     assert asyncio.run(show_async(replayed())).png == b"\x89PNG"
     with pytest.raises(ValueError, match="without a picture"):

@@ -1,5 +1,5 @@
-"""Jobs on the real server, one that keeps them: handed in, watched, cancelled, read, gone on with
-after the server was killed."""
+"""Jobs on the real server, one that keeps them: handed in, watched, cancelled, read, with several
+endings, paused and resumed, gone on with after the server was killed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,25 @@ from refinery_client import (
     Accepted,
     AlreadyExists,
     AsyncClient,
+    Branch,
     Cancelled,
     Client,
     Ended,
+    Event,
+    FailedPrecondition,
+    HandedOff,
     Image,
     InvalidRequest,
     JobState,
     NotFound,
     Outcome,
+    PausePoint,
     Progress,
     Refiner,
     Resumed,
+    Ticket,
 )
-from refinery_client.parameters import GenerateOptions
+from refinery_client.parameters import GenerateOptions, ResumeOptions
 
 pytestmark = pytest.mark.server
 
@@ -141,6 +147,133 @@ def test_all_jobs_are_watched(shared: Client) -> None:
     )
     image = next(event for event in seen if isinstance(event, Image))
     assert image.png == b""
+
+
+def taking_over(step: int) -> Refiner:
+    return Refiner(model="tiny-refiner", start_step=step)
+
+
+# Not in the order in which they are made: that is 3, 4, alone.
+ENDINGS = [Branch(), Branch(Refiner(start_step=4)), Branch(Refiner(start_step=3))]
+
+
+def test_compared_pictures_are_those_of_requests_of_their_own(shared: Client) -> None:
+    compared = shared.compare(
+        PROMPT, **SMALL, number_results=2, refiner=Refiner(model="tiny-refiner"), branches=ENDINGS
+    )
+    for images, refiner in zip(compared, (None, taking_over(4), taking_over(3)), strict=True):
+        for index, image in enumerate(images):
+            own = shared.generate_image(PROMPT, **{**SMALL, "seed": 7 + index}, refiner=refiner)
+            assert image.png == own.png
+        assert len(images) == 2
+
+
+def test_the_steps_of_the_base_are_shared_by_branches(shared: Client) -> None:
+    events = list(
+        shared.generate(PROMPT, **SMALL, refiner=Refiner(model="tiny-refiner"), branches=ENDINGS)
+    )
+    accepted, image = events[0], events[-1]
+    assert isinstance(accepted, Accepted)
+    assert [(plan.index, plan.base_steps) for plan in accepted.branches] == [(2, 2), (1, 3), (0, 4)]
+    assert [event.branch for event in events if isinstance(event, Image)] == [2, 1, 0]
+    assert [event.branch for event in events if isinstance(event, HandedOff)] == [2, 1]
+    steps = [event.job_step for event in events if isinstance(event, Progress)]
+    assert steps == sorted(steps)
+    assert {event.job_steps for event in events if isinstance(event, Progress)} == {7}
+    assert isinstance(image, Image)
+    summary = image.summary
+    assert summary is not None
+    # Of their own they would have run four steps each.
+    evaluations = (
+        summary.base_evaluations, summary.refiner_evaluations, summary.shared_evaluations
+    )  # fmt: skip
+    assert evaluations == (4, 3, 5)
+
+
+def test_what_is_wrong_with_a_branch_names_it(shared: Client) -> None:
+    endings = [Branch(), Branch(taking_over(9))]
+    with pytest.raises(InvalidRequest) as caught:
+        shared.compare(PROMPT, **SMALL, branches=endings)
+    assert "branches[1].refiner.startStep" in caught.value.fields
+    with pytest.raises(InvalidRequest) as caught:
+        shared.submit(PROMPT, **SMALL, branches=endings[:1], pause_at=PausePoint.step(2))
+    assert set(caught.value.fields) == {"pauseAt", "branches"}
+
+
+def watched(client: Client, job_id: str) -> tuple[list[Event], Image]:
+    events = list(client.watch(job_id))
+    image = events[-1]
+    assert isinstance(image, Image)
+    return events, image
+
+
+def test_a_paused_job_goes_on_to_the_picture_of_one_that_was_not(shared: Client) -> None:
+    preview = shared.generate_image(
+        PROMPT, **SMALL, refiner=taking_over(3), pause_at=PausePoint.HANDOFF
+    )
+    assert preview.paused_step == 2
+    paused = shared.job(preview.job_id)
+    assert (paused.state, paused.has_ended, paused.resumes) == (JobState.PAUSED, True, None)
+    assert paused.id in [job.id for job in shared.jobs(states=[JobState.PAUSED])]
+    assert shared.read_image(paused.id) == preview.png
+
+    job = shared.resume(paused.id)
+    assert job.resumes == paused.id
+    events, image = watched(shared, job.id)
+    assert isinstance(events[0], Accepted)
+    assert events[0].resumes == Ticket(paused.id, 2)
+    assert image.paused_step is None
+    assert image.png == shared.generate_image(PROMPT, **SMALL, refiner=taking_over(3)).png
+
+    job = shared.resume(paused.id, refiner=Refiner(start_step=4))
+    other = shared.generate_image(PROMPT, **SMALL, refiner=taking_over(4))
+    assert watched(shared, job.id)[1].png == other.png
+    job = shared.resume(paused.id, without_refiner=True)
+    alone = shared.generate_image(PROMPT, **SMALL)
+    assert watched(shared, job.id)[1].png == alone.png
+
+
+def test_a_paused_job_is_paused_again_and_thrown_away(shared: Client) -> None:
+    before = shared.server_stats().paused
+    first = shared.generate_image(
+        PROMPT, **SMALL, refiner=taking_over(3), pause_at=PausePoint.step(1)
+    )
+    options: ResumeOptions = {"pause_at": PausePoint.step(3), "request_id": "again"}
+    again = shared.resume(first.job_id, **options)
+    assert shared.resume(first.job_id, **options).id == again.id
+    events, preview = watched(shared, again.id)
+    assert isinstance(events[0], Accepted)
+    assert (events[0].pause_step, preview.paused_step) == (3, 3)
+    assert shared.server_stats().paused == before + 2
+    with pytest.raises(FailedPrecondition) as caught:
+        shared.resume(again.id, without_refiner=True)
+    assert caught.value.code == "refinerHasRun"
+
+    for paused in (first.job_id, again.id):
+        shared.cancel(paused)
+        assert shared.job(paused).state is JobState.CANCELLED
+    assert shared.server_stats().paused == before
+    with pytest.raises(FailedPrecondition) as caught:
+        shared.resume(again.id)
+    assert caught.value.code == "taskNotPaused"
+
+
+def test_asyncio_compares_and_resumes(server: Server) -> None:
+    async def body() -> None:
+        async with AsyncClient(server.address) as client:
+            (alone,), (refined,) = await client.compare(
+                PROMPT, **SMALL, branches=[Branch(), Branch(taking_over(3))]
+            )
+            preview = await client.generate_image(
+                PROMPT, **SMALL, refiner=taking_over(3), pause_at=PausePoint.step(2)
+            )
+            for ending, image in (({}, refined), ({"without_refiner": True}, alone)):
+                job = await client.resume(preview.job_id, **ending)
+                *_, last = [event async for event in client.watch(job.id)]
+                assert isinstance(last, Image)
+                assert last.png == image.png
+
+    asyncio.run(body())
 
 
 def test_events_go_on_after_the_server_was_killed(server: Server) -> None:

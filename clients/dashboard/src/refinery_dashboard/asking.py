@@ -4,12 +4,12 @@ wrong there comes back with the field's name."""
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from refinery_client import (
+    Branch,
     GenerateOptions,
     InvalidRequest,
     Outcome,
@@ -19,9 +19,6 @@ from refinery_client import (
 )
 
 from . import describing
-
-# One job for each ending of a comparison.
-ENDING_COUNT_MAXIMUM = 16
 
 
 @dataclass(frozen=True)
@@ -41,38 +38,28 @@ def outcome(name: object) -> Outcome:
     raise refusal(f"outcome is {name!r}: it is one of {allowed}.", "outcome")
 
 
-def jobs(body: object) -> list[Asked]:
-    """The jobs of ``{"request": {...}, "endings": [...]}``: one, or one for each ending, which is
-    null for the base alone or what the refiner's fields are there. They share a seed and the
-    beginning of their ids, which says that they belong together."""
+def job(body: object) -> Asked:
+    """The job of ``{"request": {...}, "endings": [...]}``. An ending is null for the base alone, or
+    the refiner's fields that differ there."""
     fields = _object(body, "")
     request = _object(fields.get("request"), "request")
     endings = fields.get("endings")
-    if endings is None:
-        return [_asked(request, {})]
-    if not isinstance(endings, list) or not 2 <= len(endings) <= ENDING_COUNT_MAXIMUM:
-        raise refusal(f"endings are 2 to {ENDING_COUNT_MAXIMUM}.", "endings")
-    if request.get("seed") is None:
-        request = {**request, "seed": secrets.randbelow(2**32)}
-    name = f"compare-{secrets.token_hex(4)}"
-    asked = []
-    for index, ending in enumerate(endings):
-        refiner = None
-        if ending is not None:
-            shared = _object(request.get("refiner") or {}, "refiner")
-            refiner = {**shared, **_object(ending, "endings")}
-        asked.append(_asked({**request, "refiner": refiner}, {"request_id": f"{name}-{index:02}"}))
-    return asked
-
-
-def _asked(request: Mapping[str, Any], more: GenerateOptions) -> Asked:
     values = _read({name: value for name, value in request.items() if name != "refiner"}, _REQUEST)
     if request.get("refiner") is not None:
-        fields = _object(request["refiner"], "refiner")
-        values["refiner"] = Refiner(**_read(fields, _REFINER, "refiner."))
+        values["refiner"] = _refiner(request["refiner"], "refiner")
+    if endings is not None:
+        if not isinstance(endings, list) or len(endings) < 2:
+            raise refusal("endings are 2 or more.", "endings")
+        values["branches"] = tuple(
+            Branch(None if ending is None else _refiner(ending, "endings")) for ending in endings
+        )
     prompt: str = values.pop("positive_prompt", "")
-    options: Any = {**values, **more}
+    options: Any = values
     return Asked(prompt, options)
+
+
+def _refiner(value: object, name: str) -> Refiner:
+    return Refiner(**_read(_object(value, name), _REFINER, "refiner."))
 
 
 def _object(value: object, name: str) -> Mapping[str, Any]:

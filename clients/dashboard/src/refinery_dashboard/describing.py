@@ -98,7 +98,7 @@ def event(event: Event, known: Mapping[str, Any]) -> dict[str, Any]:
             "createdMs": known.get("createdMs", event.time_ms),
             "state": known.get("state", "queued"),
             "hasEnded": known.get("hasEnded", False),
-            "imageCount": len(event.seeds),
+            "imageCount": len(event.seeds) * max(1, len(event.branches)),
             **_accepted(event),
         }
     if isinstance(event, Queued):
@@ -106,7 +106,7 @@ def event(event: Event, known: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(event, Progress):
         # Of an ended job the latest one is told too, to those who ask for all of it.
         state = known["state"] if known.get("hasEnded") else word(JobState.RUNNING)
-        return {"state": state, "place": None, **_own(event)}
+        return {"state": state, "place": None, **_own(event), **_ending(event, known)}
     if isinstance(event, Resumed):
         return {"resumed": _own(event), "step": event.step, "imageIndex": event.image_index}
     if isinstance(event, Image):
@@ -134,12 +134,26 @@ def _own(event: Event) -> dict[str, Any]:
 
 
 def _accepted(event: Accepted) -> dict[str, Any]:
-    return {**_own(event), "seeds": [str(seed) for seed in event.seeds]}
+    return {
+        **_own(event),
+        "seeds": [str(seed) for seed in event.seeds],
+        # As a Job has it.
+        "resumes": event.resumes.job_id if event.resumes else None,
+    }
+
+
+def _ending(event: Progress, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Who ends the image under way, where a job's images end differently."""
+    plan = next((plan for plan in known.get("branches", []) if plan["index"] == event.branch), None)
+    if plan is None:
+        return {}
+    return {name: plan[name] for name in ("refinerModel", "baseSteps", "refinerSteps", "handoff")}
 
 
 def _image(event: Image, known: Mapping[str, Any]) -> dict[str, Any]:
     picture = {
         "index": event.image_index,
+        "branch": event.branch,
         "seed": str(event.seed),
         "sha256": event.sha256.hex(),
         "width": event.width,
@@ -151,7 +165,7 @@ def _image(event: Image, known: Mapping[str, Any]) -> dict[str, Any]:
     if event.summary is not None:
         facts |= {
             "summary": plain(event.summary),
-            "state": word(JobState.FINISHED),
+            "state": word(JobState.PAUSED if event.paused_step else JobState.FINISHED),
             "hasEnded": True,
             "endedMs": known.get("endedMs") or event.time_ms,
             "etaSeconds": None,

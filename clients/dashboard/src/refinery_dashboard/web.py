@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 from aiohttp import hdrs, web
-from refinery_client import AsyncClient, Outcome, RefineryError, Status
+from refinery_client import AsyncClient, RefineryError, Status
 
 from . import asking, describing, guard
 from .board import Board
@@ -173,21 +173,11 @@ class Dashboard:
         )
 
     async def submit(self, request: web.Request) -> web.Response:
-        """Hands in one job, or those of a comparison: all of them or none."""
-        body = await _json(request)
-        accepted: list[str] = []
-        try:
-            for asked in asking.jobs(body):
-                job = await self._client.submit(asked.prompt, **asked.options)
-                accepted.append(job.id)
-                await self._follower.show(job)
-                self._board.set_job(job.id, {"request": _shown(asked)})
-        except RefineryError:
-            for job_id in accepted:
-                with suppress(RefineryError):
-                    await self._client.cancel(job_id, Outcome.DISCARD)
-            raise
-        return web.json_response({"jobs": accepted})
+        asked = asking.job(await _json(request))
+        job = await self._client.submit(asked.prompt, **asked.options)
+        await self._follower.show(job)
+        self._board.set_job(job.id, {"request": _shown(asked)})
+        return web.json_response({"job": job.id})
 
     async def cancel(self, request: web.Request) -> web.Response:
         body = await _json(request)

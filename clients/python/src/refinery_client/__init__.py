@@ -28,6 +28,7 @@ from .errors import (
 )
 from .events import (
     Accepted,
+    BranchPlan,
     Ended,
     Event,
     HandedOff,
@@ -41,9 +42,21 @@ from .events import (
     Resumed,
     Size,
     Summary,
+    Ticket,
 )
 from .jobs import ImageChunk, Job, Outcome
-from .parameters import ApplyTo, Embedding, GenerateOptions, HandoffHistory, Lora, Refiner
+from .parameters import (
+    ApplyTo,
+    Branch,
+    Embedding,
+    GenerateOptions,
+    HandoffHistory,
+    Lora,
+    PausePoint,
+    PictureOptions,
+    Refiner,
+    ResumeOptions,
+)
 from .server import Health, Model, ModelRole, ServerInfo, ServerStats
 
 __all__ = [
@@ -51,6 +64,8 @@ __all__ = [
     "AlreadyExists",
     "ApplyTo",
     "AsyncClient",
+    "Branch",
+    "BranchPlan",
     "Cancelled",
     "Client",
     "ConnectionLost",
@@ -75,7 +90,9 @@ __all__ = [
     "ModelRole",
     "NotFound",
     "Outcome",
+    "PausePoint",
     "Phase",
+    "PictureOptions",
     "Point",
     "Progress",
     "ProtocolError",
@@ -83,6 +100,7 @@ __all__ = [
     "Refiner",
     "RefineryError",
     "ResourceExhausted",
+    "ResumeOptions",
     "Resumed",
     "ServerInfo",
     "ServerStats",
@@ -90,6 +108,7 @@ __all__ = [
     "Size",
     "Status",
     "Summary",
+    "Ticket",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",

@@ -13,6 +13,7 @@ from ._messages import (
     is_complete,
     optional,
     phase_of,
+    set_options,
     size_of,
     state_of,
 )
@@ -20,6 +21,7 @@ from ._proto import refinery_pb2
 from .errors import ProtocolError, protocol_error
 from .events import Event, JobState
 from .jobs import ImageChunk, Job, Outcome
+from .parameters import ResumeOptions
 
 
 def watch_request(job_id: str, after_sequence: int) -> bytes:
@@ -46,6 +48,13 @@ def cancel_request(job_id: str, outcome: Outcome) -> bytes:
     return refinery_pb2.CancelJobRequest(
         job_id=job_id, outcome=refinery_pb2.CancelJobRequest.Outcome.Name(outcome)
     ).SerializeToString()
+
+
+def resume_request(job_id: str, options: ResumeOptions) -> bytes:
+    """Raises as ``generate_request`` does."""
+    message = refinery_pb2.ResumeJobRequest(job_id=job_id)
+    set_options(message, options, ResumeOptions, "resume")
+    return message.SerializeToString()
 
 
 def read_request(job_id: str, image_index: int, offset: int, byte_count: int) -> bytes:
@@ -101,6 +110,7 @@ def job_of(job: refinery_pb2.Job) -> Job:
         ended_ms=job.ended_ms or None,
         sequence=job.sequence,
         error=error_of_job(job.error) if job.HasField("error") else None,
+        resumes=job.resumes or None,
     )
 
 
@@ -133,4 +143,5 @@ WATCH_ALL_REQUEST = refinery_pb2.WatchRequest().SerializeToString()
 GET_JOB = Method(_SERVICE, "GetJob", streams=False, decode=_job)
 LIST_JOBS = Method(_SERVICE, "ListJobs", streams=False, decode=_jobs)
 CANCEL_JOB = Method(_SERVICE, "CancelJob", streams=False, decode=_job)
+RESUME_JOB = Method(_SERVICE, "ResumeJob", streams=False, decode=_job)
 READ_IMAGE = Method(_SERVICE, "ReadImage", streams=False, decode=_chunk)

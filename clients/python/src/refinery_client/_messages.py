@@ -6,17 +6,18 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
-from collections.abc import Sequence
-from dataclasses import fields
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar
 
 from google.protobuf.message import Message
 
 from ._calls import Method
 from ._proto import health_pb2, refinery_pb2
-from .errors import InvalidRequest, RefineryError, Status, error_of_status
+from .errors import InvalidRequest, RefineryError, Status, error_of_status, protocol_error
 from .events import (
     Accepted,
+    BranchPlan,
     Ended,
     Event,
     HandedOff,
@@ -24,18 +25,30 @@ from .events import (
     Image,
     JobState,
     Phase,
-    Point,
     Progress,
     Queued,
     Resumed,
     Size,
     Summary,
+    Ticket,
 )
-from .parameters import Embedding, GenerateOptions, Lora, Refiner
+from .parameters import (
+    Branch,
+    Embedding,
+    GenerateOptions,
+    Lora,
+    PausePoint,
+    PictureOptions,
+    ResumeOptions,
+)
 from .server import Health, Model, ModelRole, ServerInfo, ServerStats
 
+Options = TypeVar("Options", GenerateOptions, ResumeOptions)
 
-def with_request_id(options: GenerateOptions) -> GenerateOptions:
+_LISTS: dict[str, type] = {"loras": Lora, "embeddings": Embedding, "branches": Branch}
+
+
+def with_request_id(options: Options) -> Options:
     """The options with a request id, made up where there is none: what is sent again after a lost
     connection then begins no second job."""
     if options.get("request_id"):
@@ -43,53 +56,82 @@ def with_request_id(options: GenerateOptions) -> GenerateOptions:
     return {**options, "request_id": str(uuid.uuid4())}
 
 
+def with_branches(options: PictureOptions, branches: Sequence[Branch]) -> GenerateOptions:
+    """The options of a comparison. Raises ValueError where there is nothing to compare."""
+    if not branches:
+        raise ValueError("branches is empty: give a Branch for each ending")
+    return {"pause_at": None, **options, "branches": branches}
+
+
 def generate_request(positive_prompt: str, options: GenerateOptions) -> bytes:
     """The request's bytes. Raises TypeError for an option that does not exist or has the wrong
     type, InvalidRequest for a value that the wire cannot carry."""
     message = refinery_pb2.GenerateRequest()
-    _set(message, "positive_prompt", positive_prompt)
-    for name, value in options.items():
-        if name not in GenerateOptions.__annotations__:
-            known = ", ".join(GenerateOptions.__annotations__)
-            raise TypeError(f"generate() has no option {name!r}; it has {known}")
-        if value is None:
-            continue
-        if isinstance(value, Refiner | Size | Point):
-            part = getattr(message, name)
-            if not isinstance(part, Message):
-                raise TypeError(f"{name} cannot be a {type(value).__name__}")
-            part.SetInParent()
-            _fill(part, value, f"{name}.")
-        elif name in ("loras", "embeddings"):
-            kind = Lora if name == "loras" else Embedding
-            if not isinstance(value, Sequence):
-                raise TypeError(f"{name} cannot be {value!r}: it is a sequence of {kind.__name__}")
-            for index, item in enumerate(value):
-                if not isinstance(item, kind):
-                    raise TypeError(f"{name}[{index}] cannot be {item!r}: it is a {kind.__name__}")
-                _fill(getattr(message, name).add(), item, f"{name}[{index}].")
-        else:
-            _set(message, name, value)
+    _set(message, "positive_prompt", positive_prompt, "positive_prompt")
+    set_options(message, options, GenerateOptions, "generate")
     return message.SerializeToString()
 
 
-def _fill(part: Message, value: Refiner | Size | Point | Lora | Embedding, prefix: str) -> None:
+def set_options(
+    message: Message, options: GenerateOptions | ResumeOptions, kind: type, call: str
+) -> None:
+    """Writes a call's options into its message; ``kind`` has those that there are. Raises as
+    ``generate_request`` does."""
+    known = kind.__annotations__
+    for name, value in options.items():
+        if name not in known:
+            raise TypeError(f"{call}() has no option {name!r}; it has {', '.join(known)}")
+        if value is None:
+            continue
+        if name in _LISTS:
+            if not isinstance(value, Sequence):
+                raise TypeError(
+                    f"{name} cannot be {value!r}: it is a sequence of {_LISTS[name].__name__}"
+                )
+            for index, item in enumerate(value):
+                path = f"{name}[{index}]"
+                if not isinstance(item, _LISTS[name]):
+                    raise TypeError(f"{path} cannot be {item!r}: it is a {_LISTS[name].__name__}")
+                _fill(getattr(message, name).add(), item, path)
+        else:
+            _put(message, name, value, name)
+
+
+def _put(message: Message, name: str, value: object, path: str) -> None:
+    """Writes a field, whatever it is made of; ``path`` is what the caller calls it."""
+    if not is_dataclass(value) or isinstance(value, type):
+        _set(message, name, value, path)
+        return
+    part = getattr(message, name)
+    if not isinstance(part, Message) or part.DESCRIPTOR.name != type(value).__name__:
+        raise TypeError(f"{path} cannot be a {type(value).__name__}")
+    part.SetInParent()
+    if not isinstance(value, PausePoint):
+        _fill(part, value, path)
+    elif value.steps is None:
+        _set(part, "handoff", True, path)
+    else:
+        _set(part, "step", value.steps, path)
+
+
+def _fill(part: Message, value: Any, path: str) -> None:
     for item in fields(value):
         if (inner := getattr(value, item.name)) is not None:
-            _set(part, item.name, inner, prefix)
+            _put(part, item.name, inner, f"{path}.{item.name}")
 
 
-def _set(message: Message, name: str, value: object, prefix: str = "") -> None:
+def _set(message: Message, name: str, value: object, path: str) -> None:
     try:
         setattr(message, name, value)
     except (TypeError, AttributeError) as error:
-        raise TypeError(f"{prefix}{name} cannot be {value!r}: {error}") from None
+        raise TypeError(f"{path} cannot be {value!r}: {error}") from None
     except ValueError as error:
-        field = _camel_case(prefix + name)
-        parts = re.sub(r"\[\d+\]", "", field).split(".")
+        field = _camel_case(path)
+        # What is wrong with a branch has the code that it has in a request of its own.
+        parts = re.sub(r"^branches\[\d+\]\.|\[\d+\]", "", field).split(".")
         code = "invalid" + "".join(part[0].upper() + part[1:] for part in parts)
         raise InvalidRequest(
-            f"{prefix}{name} cannot be {value!r}: {error}", Status.INVALID_ARGUMENT, code, [field]
+            f"{path} cannot be {value!r}: {error}", Status.INVALID_ARGUMENT, code, [field]
         ) from None
 
 
@@ -122,6 +164,7 @@ def event_of(data: bytes) -> Event | None:
             image_index=event.handed_off.image_index,
             handoff=_handoff(event.handed_off.handoff),
             latents_sha256=event.handed_off.latents_sha256,
+            branch=_branch(event.handed_off),
             **shared,
         )
     if kind == "image":
@@ -148,6 +191,19 @@ def is_complete(event: Event) -> bool:
     return isinstance(event, Image) and event.summary is not None
 
 
+def by_branch(images: Iterable[Image], branches: Sequence[Branch]) -> list[list[Image]]:
+    """The pictures of each branch, in the order of their seeds."""
+    pictures: list[list[Image]] = [[] for _ in branches]
+    for image in images:
+        if image.branch is None or image.branch >= len(branches):
+            raise protocol_error(
+                f"a picture came that is of none of the {len(branches)} branches asked for: the "
+                "server may be older than this client"
+            )
+        pictures[image.branch].append(image)
+    return pictures
+
+
 def _accepted(accepted: refinery_pb2.Accepted, shared: dict[str, Any]) -> Accepted:
     return Accepted(
         model=accepted.model,
@@ -163,8 +219,27 @@ def _accepted(accepted: refinery_pb2.Accepted, shared: dict[str, Any]) -> Accept
         handoff=_handoff(accepted.handoff) if accepted.HasField("handoff") else None,
         advice=tuple(accepted.advice),
         fingerprint=accepted.fingerprint,
+        branches=tuple(_branch_plan(branch) for branch in accepted.branches),
+        pause_step=accepted.pause_step or None,
+        resumes=_ticket(accepted.resumes) if accepted.HasField("resumes") else None,
         **shared,
     )
+
+
+def _branch_plan(branch: refinery_pb2.BranchPlan) -> BranchPlan:
+    return BranchPlan(
+        index=branch.index,
+        refiner_model=branch.refiner_model or None,
+        base_steps=branch.base_steps,
+        refiner_steps=branch.refiner_steps,
+        handoff=_handoff(branch.handoff) if branch.HasField("handoff") else None,
+        advice=tuple(branch.advice),
+        fingerprint=branch.fingerprint,
+    )
+
+
+def _ticket(ticket: refinery_pb2.Ticket) -> Ticket:
+    return Ticket(ticket.job_id, ticket.step)
 
 
 def _progress(progress: refinery_pb2.Progress, shared: dict[str, Any]) -> Progress:
@@ -181,6 +256,9 @@ def _progress(progress: refinery_pb2.Progress, shared: dict[str, Any]) -> Progre
         eta_seconds=optional(progress, "eta_seconds"),
         image_index=progress.image_index,
         image_count=progress.image_count,
+        branch=_branch(progress),
+        job_step=progress.job_step,
+        job_steps=progress.job_steps,
         **shared,
     )
 
@@ -195,6 +273,8 @@ def _image(image: refinery_pb2.Image, shared: dict[str, Any]) -> Image:
         image_index=image.image_index,
         image_count=image.image_count,
         summary=_summary(image.summary) if image.HasField("summary") else None,
+        branch=_branch(image),
+        paused_step=image.paused_step or None,
         **shared,
     )
 
@@ -210,7 +290,16 @@ def _summary(summary: refinery_pb2.Summary) -> Summary:
         decoding_seconds=summary.decoding_seconds,
         total_seconds=summary.total_seconds,
         is_cut_short=summary.is_cut_short,
+        base_evaluations=summary.base_evaluations,
+        refiner_evaluations=summary.refiner_evaluations,
+        shared_evaluations=summary.shared_evaluations,
     )
+
+
+def _branch(
+    message: refinery_pb2.Progress | refinery_pb2.HandedOff | refinery_pb2.Image,
+) -> int | None:
+    return message.branch if message.HasField("branch") else None
 
 
 def _handoff(handoff: refinery_pb2.Handoff) -> Handoff:
@@ -304,6 +393,7 @@ def _server_stats(data: bytes) -> ServerStats:
         refiner_steps=stats.refiner_steps,
         refiner_seconds=stats.refiner_seconds,
         connections=stats.connections,
+        paused=stats.paused,
         memory_budget_bytes=stats.memory_budget_bytes,
         memory_reserved_bytes=stats.memory_reserved_bytes,
         memory_available_bytes=stats.memory_available_bytes,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
@@ -31,7 +31,7 @@ from .errors import (
 )
 from .events import Event, Image, JobState, Progress
 from .jobs import ImageChunk, Job, Outcome
-from .parameters import GenerateOptions
+from .parameters import Branch, GenerateOptions, PictureOptions, ResumeOptions
 from .server import Health, Model, ServerInfo, ServerStats
 
 if TYPE_CHECKING:
@@ -115,13 +115,26 @@ class Client:
         **options: Unpack[GenerateOptions],
     ) -> Image:
         """Makes pictures and returns the last one. What ``on_progress`` raises cancels the job."""
-        with closing(self.generate(positive_prompt, timeout=timeout, **options)) as events:
-            for event in events:
-                if isinstance(event, Progress) and on_progress is not None:
-                    on_progress(event)
-                elif isinstance(event, Image):
-                    image = event
-        return image  # there is one: a stream that ends without is an error
+        with closing(self._images(positive_prompt, on_progress, timeout, options)) as images:
+            for image in images:
+                last = image
+        return last  # there is one: a stream that ends without is an error
+
+    def compare(
+        self,
+        positive_prompt: str,
+        *,
+        branches: Sequence[Branch],
+        on_progress: Callable[[Progress], None] | None = None,
+        timeout: float | None = None,
+        **options: Unpack[PictureOptions],
+    ) -> list[list[Image]]:
+        """Makes the same pictures with several endings, and the base's steps once. Returns them
+        by branch, as ``branches`` has them, then by seed; a job that somebody cuts short lacks
+        some. ``generate`` with ``branches`` gives each picture as soon as it is finished."""
+        every = _messages.with_branches(options, branches)
+        with closing(self._images(positive_prompt, on_progress, timeout, every)) as images:
+            return _messages.by_branch(images, branches)
 
     def submit(self, positive_prompt: str, **options: Unpack[GenerateOptions]) -> Job:
         """Hands a job in. It goes on whatever becomes of this client; ``watch`` follows it."""
@@ -165,6 +178,13 @@ class Client:
     def cancel(self, job_id: str, outcome: Outcome = Outcome.DISCARD) -> Job:
         """Ends a job, before its next step. One that has ended stays as it is."""
         return self._ask(_job_messages.CANCEL_JOB, _job_messages.cancel_request(job_id, outcome))
+
+    def resume(self, job_id: str, **options: Unpack[ResumeOptions]) -> Job:
+        """Makes a job that goes on from a paused one, which stays and may be resumed again;
+        ``watch`` follows it. Its picture is that of the request run from the start."""
+        options = _messages.with_request_id(options)
+        request = _job_messages.resume_request(job_id, options)
+        return self._ask_again(_job_messages.RESUME_JOB, request)
 
     def read_image(self, job_id: str, image_index: int = 0) -> bytes:
         """A finished image's PNG, fetched in pieces, across lost connections too, and checked."""
@@ -215,6 +235,20 @@ class Client:
     def health(self, service: str = "") -> Health:
         """Whether the server, or one service of it, takes requests."""
         return self._ask(_messages.CHECK_HEALTH, _messages.health_request(service))
+
+    def _images(
+        self,
+        positive_prompt: str,
+        on_progress: Callable[[Progress], None] | None,
+        timeout: float | None,
+        options: GenerateOptions,
+    ) -> Generator[Image, None, None]:
+        with closing(self.generate(positive_prompt, timeout=timeout, **options)) as events:
+            for event in events:
+                if isinstance(event, Progress) and on_progress is not None:
+                    on_progress(event)
+                elif isinstance(event, Image):
+                    yield event
 
     def _follow(
         self, following: Following | FollowingAll, timeout: float | None

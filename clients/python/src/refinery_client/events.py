@@ -34,6 +34,8 @@ class JobState(IntEnum):
     FINISHED = 3
     FAILED = 4
     CANCELLED = 5
+    PAUSED = 6
+    """It has ended with a preview; ``resume`` goes on from it."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,37 @@ class Handoff:
     sigma: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class BranchPlan:
+    """How one branch ends. ``index`` is its place in the request; ``handoff`` and
+    ``refiner_model`` are None where the base ends the picture alone; ``fingerprint`` is that of a
+    request of its own."""
+
+    index: int
+    refiner_model: str | None
+    base_steps: int
+    refiner_steps: int
+    handoff: Handoff | None
+    advice: tuple[str, ...]
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A paused job, and the steps after which it was paused."""
+
+    job_id: str
+    step: int
+
+
 @dataclass(frozen=True)
 class Summary:
-    """The whole job, over all its images."""
+    """The whole job, over all its images.
+
+    Evaluations are of the UNets: second-order schedulers take two in a step.
+    ``shared_evaluations`` are those that requests of their own would have taken for the branches,
+    on top.
+    """
 
     base_steps: int
     refiner_steps: int
@@ -76,6 +106,9 @@ class Summary:
     decoding_seconds: float
     total_seconds: float
     is_cut_short: bool
+    base_evaluations: int
+    refiner_evaluations: int
+    shared_evaluations: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +128,10 @@ class Accepted(Event):
     ``timesteps`` has one entry per step of the whole schedule, both experts; ``sigmas`` one per
     step and a final 0. ``handoff`` is None without a refiner. ``advice`` is for people. Equal
     ``fingerprint`` and equal requests give equal bytes.
+
+    ``branches`` are in the order in which they are made, the earliest handoff first; what is said
+    above of the refiner is then the first one's. ``pause_step`` is the step after which the job is
+    paused, and ``resumes`` the paused job that it goes on from.
     """
 
     model: str
@@ -110,6 +147,9 @@ class Accepted(Event):
     handoff: Handoff | None
     advice: tuple[str, ...]
     fingerprint: str
+    branches: tuple[BranchPlan, ...]
+    pause_step: int | None
+    resumes: Ticket | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +166,9 @@ class Progress(Event):
 
     ``step`` of ``steps`` counts the whole schedule, ``phase_step`` of ``phase_steps`` this phase;
     ``timestep``, ``sigma`` and ``step_seconds`` are those of the step just finished.
-    ``eta_seconds`` is the time until the whole job is done, None until it can be told.
+    ``eta_seconds`` is the time until the whole job is done, None until it can be told. ``branch``
+    is the image's, by its place in the request. ``job_step`` of ``job_steps`` counts over all
+    images, a step that branches share once.
     """
 
     phase: Phase
@@ -141,6 +183,9 @@ class Progress(Event):
     eta_seconds: float | None
     image_index: int
     image_count: int
+    branch: int | None
+    job_step: int
+    job_steps: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +196,7 @@ class HandedOff(Event):
     image_index: int
     handoff: Handoff
     latents_sha256: bytes
+    branch: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +222,9 @@ class Ended(Event):
 @dataclass(frozen=True, kw_only=True)
 class Image(Event):
     """A finished picture. The one that completes the job carries the ``summary``. ``png`` is empty
-    for those who watch all jobs: ``read_image`` gives it. A notebook shows an image by itself."""
+    for those who watch all jobs: ``read_image`` gives it. ``branch`` is its branch's place in the
+    request. With ``paused_step`` it is the preview of a job that is paused after so many steps. A
+    notebook shows an image by itself."""
 
     png: bytes = field(repr=False)
     width: int
@@ -186,6 +234,8 @@ class Image(Event):
     image_index: int
     image_count: int
     summary: Summary | None
+    branch: int | None
+    paused_step: int | None
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the PNG to ``path``, replacing what is there, and returns the path."""

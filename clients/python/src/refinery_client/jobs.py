@@ -20,6 +20,9 @@ class Outcome(IntEnum):
     """With the image under way as the refiner finishes it from here on."""
 
 
+_ENDED = (JobState.FINISHED, JobState.FAILED, JobState.CANCELLED, JobState.PAUSED)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """A job, as it was when the server answered.
@@ -27,7 +30,7 @@ class Job:
     ``place`` counts the jobs ahead of a QUEUED one. ``step`` counts the finished steps of the
     image under way, ``image_index`` of ``image_count``; ``phase`` is what it last did. ``sequence``
     is its latest event's. ``error`` says why it failed or was cancelled. ``ended_ms`` is None until
-    it has."""
+    it has. ``resumes`` is the paused job that it goes on from."""
 
     id: str
     state: JobState
@@ -46,10 +49,12 @@ class Job:
     ended_ms: int | None
     sequence: int
     error: RefineryError | None
+    resumes: str | None
 
     @property
     def has_ended(self) -> bool:
-        return self.state in (JobState.FINISHED, JobState.FAILED, JobState.CANCELLED)
+        """It will not go on by itself; a paused one has ended too."""
+        return self.state in _ENDED
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ import html
 from collections.abc import AsyncIterable, Iterable
 from typing import Any
 
-from .events import Accepted, Event, Image, Phase, Progress, Queued, Resumed
+from .events import Accepted, BranchPlan, Event, Image, Phase, Progress, Queued, Resumed
 
 _BASE_COLOUR = "#3b6fb6"
 _REFINER_COLOUR = "#e0873a"
@@ -51,7 +51,9 @@ class JobView:
             self._line = _line_of(event)
         elif isinstance(event, Image):
             self.images.append(event)
-            if event.summary is not None:
+            if event.paused_step is not None:
+                self._line = f"paused after step {event.paused_step}"
+            elif event.summary is not None:
                 self._line = f"done in {event.summary.total_seconds:.1f} s"
 
     def _repr_html_(self) -> str:
@@ -60,7 +62,7 @@ class JobView:
             data = base64.b64encode(image.png).decode()
             parts.append(
                 f'<img width="{image.width}" height="{image.height}" '
-                f'title="seed {image.seed}" src="data:image/png;base64,{data}">'
+                f'title="{_title_of(image)}" src="data:image/png;base64,{data}">'
             )
         return "\n".join(parts)
 
@@ -69,7 +71,8 @@ class JobView:
         if self._accepted is None:
             return ""
         done = self._progress.step if self._progress else 0
-        base, refiner = self._accepted.base_steps, self._accepted.refiner_steps
+        ending = self._ending(self._accepted)
+        base, refiner = ending.base_steps, ending.refiner_steps
         return "".join(
             f'<span style="{_BAR}width:{240 * count / (base + refiner):.0f}px;'
             f"background:linear-gradient(to right,{colour} {100 * share:.0f}%,#8884 0)"
@@ -80,6 +83,11 @@ class JobView:
             )
             if count
         )
+
+    def _ending(self, accepted: Accepted) -> Accepted | BranchPlan:
+        """Who ends the image under way, and with how many steps."""
+        branch = self._progress.branch if self._progress else None
+        return next((plan for plan in accepted.branches if plan.index == branch), accepted)
 
 
 def show(events: Iterable[Event]) -> Image:
@@ -121,6 +129,11 @@ class _Display:
         if not self._view.images:
             raise ValueError("the events ended without a picture: were there any left?")
         return self._view.images[-1]
+
+
+def _title_of(image: Image) -> str:
+    title = f"seed {image.seed}"
+    return title if image.branch is None else f"{title}, branch {image.branch + 1}"
 
 
 def _line_of(progress: Progress) -> str:

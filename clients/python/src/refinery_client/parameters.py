@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypedDict
+from typing import ClassVar, TypedDict
 
 from .events import Point, Size
 
@@ -69,8 +69,35 @@ class Embedding:
     weight: float = 1.0
 
 
-class GenerateOptions(TypedDict, total=False):
-    """The keyword arguments of ``generate`` and ``generate_image``."""
+@dataclass(frozen=True)
+class Branch:
+    """One ending of a picture, with the base's steps shared: by a refiner, in which what is left
+    out is as in the request's own ``refiner``, or by the base alone."""
+
+    refiner: Refiner | None = None
+
+
+@dataclass(frozen=True)
+class PausePoint:
+    """Where a job stops, with a preview, for ``resume`` to go on from: ``PausePoint.step(12)``,
+    after so many of the steps that it runs, or ``PausePoint.HANDOFF``, before the refiner's first
+    one."""
+
+    steps: int | None
+    """None: the handoff."""
+    HANDOFF: ClassVar[PausePoint]
+
+    @classmethod
+    def step(cls, count: int) -> PausePoint:
+        """1 to all steps but one."""
+        return cls(count)
+
+
+PausePoint.HANDOFF = PausePoint(None)
+
+
+class PictureOptions(TypedDict, total=False):
+    """The keyword arguments of ``generate``, but those about how a job ends; of ``compare``."""
 
     negative_prompt: str | None
     """Absent: zeros for the base, an encoded empty text for the refiner. "" : encoded by both."""
@@ -133,3 +160,30 @@ class GenerateOptions(TypedDict, total=False):
     """Milliseconds after which the job ends, waiting or running."""
     detach: bool | None
     """The job goes on when the connection is lost."""
+
+
+class GenerateOptions(PictureOptions, total=False):
+    """The keyword arguments of ``generate``, ``generate_image`` and ``submit``."""
+
+    branches: Sequence[Branch] | None
+    """At most 16 endings of each picture, made from one run of the base; ``refiner`` is then what
+    they have in common. One ending, by ``refiner``, when absent."""
+    pause_at: PausePoint | None
+    """Where the job is paused. For one picture without ``branches``."""
+
+
+class ResumeOptions(TypedDict, total=False):
+    """The keyword arguments of ``resume``. What is left out is as in the paused job."""
+
+    request_id: str | None
+    """Of the new job; made up when absent. The same call under it again gives the same job."""
+    refiner: Refiner | None
+    """While the base has the picture: another one, or one that takes over elsewhere, no earlier
+    than where the paused job stands. What it leaves out is as in the paused job."""
+    without_refiner: bool | None
+    """The base ends the picture alone."""
+    pause_at: PausePoint | None
+    """The new job is paused again, later on."""
+    priority: int | None
+    deadline_ms: int | None
+    """Counts anew, from the new job's acceptance."""

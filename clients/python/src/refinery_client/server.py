@@ -56,7 +56,9 @@ class ServerInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class ServerStats:
-    """Counts since the start: accepted = finished + failed + cancelled + queued + running."""
+    """Counts since the start: accepted = finished + failed + cancelled + queued + running + paused.
+
+    A paused job that is thrown away or forgotten is cancelled from then on."""
 
     accepted: int
     finished: int
@@ -70,6 +72,7 @@ class ServerStats:
     refiner_steps: int
     refiner_seconds: float
     connections: int
+    paused: int
     memory_budget_bytes: int
     """Beyond mapped files: what jobs may take together; 0 without a budget."""
     memory_reserved_bytes: int

@@ -71,9 +71,9 @@ export function compareView() {
 
   let groups = [];
   let group = null;
-  /** What a person chose to see left and right, by job. */
+  /** What a person chose to see left and right, by its key. */
   let chosen = [null, null];
-  let awaited = new Set();
+  let awaited = null;
   let drawn = "";
   const cells = new Map();
 
@@ -99,15 +99,15 @@ export function compareView() {
 
   /** The two that are shown: as chosen, or else the last and the first that have a picture. */
   function pair() {
-    const ready = group.jobs.filter((job) => job.images?.length);
+    const ready = group.endings.filter((ending) => ending.images?.length);
     const byItself = [ready.at(-1), ready[0]];
-    return chosen.map((id, side) =>
-      group.jobs.find((job) => job.id === id) ?? byItself[side] ?? group.jobs[0]
+    return chosen.map((key, side) =>
+      group.endings.find((ending) => ending.key === key) ?? byItself[side] ?? group.endings[0]
     );
   }
 
-  function place(id, side) {
-    chosen[side] = id;
+  function place(key, side) {
+    chosen[side] = key;
     draw();
   }
 
@@ -116,9 +116,9 @@ export function compareView() {
     bench.hidden = chooser.hidden = group === null;
     if (group === null) return;
     const shown = pair();
-    setChildren(strip, group.jobs.map((job) => cell(job, shown)));
+    setChildren(strip, group.endings.map((ending) => cell(ending, shown)));
     names.forEach((node, side) => setText(node, words.ending(shown[side])));
-    const key = shown.map((job) => job.images?.[0]?.sha256 ?? job.id).join(" ");
+    const key = shown.map((ending) => ending.images?.[0]?.sha256 ?? ending.key).join(" ");
     if (key === drawn) return;
     drawn = key;
     [left, right].forEach((layer, side) => {
@@ -127,7 +127,7 @@ export function compareView() {
         picture ? image(shown[side], picture) : el("p", { class: "none" }, "not finished yet"),
       );
     });
-    const size = shown.map((job) => job.size).find(Boolean);
+    const size = shown.map((ending) => ending.size).find(Boolean);
     if (size) stage.style.aspectRatio = `${size.width} / ${size.height}`;
     setText(figure, "");
     const images = [left, right].map((layer) => layer.querySelector("img"));
@@ -138,19 +138,19 @@ export function compareView() {
   }
 
   /** One ending in the strip. */
-  function cell(job, shown) {
-    if (!cells.has(job.id)) cells.set(job.id, ending(job.id));
-    const node = cells.get(job.id);
-    node.update(job, shown);
+  function cell(ending, shown) {
+    if (!cells.has(ending.key)) cells.set(ending.key, emptyCell(ending.key));
+    const node = cells.get(ending.key);
+    node.update(ending, shown);
     return node;
   }
 
-  function ending(id) {
+  function emptyCell(key) {
     const bar = progressBar();
     const frame = el("span", { class: "frame" });
     const name = el("span", { class: "title" });
     const buttons = ["left", "right"].map((side, index) =>
-      el("button", { type: "button", class: "quiet", on: { click: () => place(id, index) } }, side)
+      el("button", { type: "button", class: "quiet", on: { click: () => place(key, index) } }, side)
     );
     const node = el(
       "div",
@@ -161,18 +161,18 @@ export function compareView() {
       el("span", { class: "sides" }, ...buttons),
     );
     let last = "";
-    node.update = (job, shown) => {
-      const picture = job.images?.[0];
-      if (picture && last !== picture.sha256) frame.replaceChildren(image(job, picture));
+    node.update = (ending, shown) => {
+      const picture = ending.images?.[0];
+      if (picture && last !== picture.sha256) frame.replaceChildren(image(ending, picture));
       last = picture?.sha256 ?? "";
       bar.hidden = Boolean(picture);
-      bar.update(job);
-      setText(name, job.handoff ? `${Math.round(job.handoff.percentage)} %` : "base alone");
+      bar.update(ending);
+      setText(name, ending.handoff ? `${Math.round(ending.handoff.percentage)} %` : "base alone");
       buttons.forEach((button, side) => {
-        button.setAttribute("aria-pressed", String(shown[side].id === id));
+        button.setAttribute("aria-pressed", String(shown[side].key === key));
         button.setAttribute(
           "aria-label",
-          `${words.ending(job)}: show on the ${button.textContent}`,
+          `${words.ending(ending)}: show on the ${button.textContent}`,
         );
       });
     };
@@ -180,31 +180,31 @@ export function compareView() {
   }
 
   return {
-    /** Shows the endings with these ids as soon as they are there. */
-    await(ids) {
-      awaited = new Set(ids);
+    /** Shows this job's endings as soon as they are there. */
+    await(id) {
+      awaited = id;
     },
     /** One ending to the left or right of the one that is shown on the right. */
     step(by) {
       if (group === null) return;
-      const { jobs } = group;
-      const next = jobs.indexOf(pair()[1]) + by + jobs.length;
-      place(jobs[next % jobs.length].id, 1);
+      const { endings } = group;
+      const next = endings.indexOf(pair()[1]) + by + endings.length;
+      place(endings[next % endings.length].key, 1);
     },
     update({ jobs }) {
       groups = grouped(jobs);
       const options = groups.map((
         each,
-      ) => [each.key, `${each.name} · ${words.count(each.jobs.length, "ending")}`]);
+      ) => [each.key, `${each.name} · ${words.count(each.endings.length, "ending")}`]);
       const key = JSON.stringify(options);
       if (choice.dataset.options !== key) {
         choice.dataset.options = key;
         choice.replaceChildren(...options.map(([value, name]) => el("option", { value }, name)));
       }
-      const isAwaited = (each) => each.jobs.some((job) => awaited.has(job.id));
+      const isAwaited = (each) => each.endings.some(({ id }) => id === awaited);
       const kept = groups.find(isAwaited) ?? groups.find((each) => each.key === group?.key);
       if (kept && kept.key !== group?.key) {
-        awaited = new Set();
+        awaited = null;
         choose(kept.key);
         choice.value = kept.key;
       } else if (kept) {
@@ -218,39 +218,56 @@ export function compareView() {
   };
 }
 
-/** Jobs that differ in their ending only: the newest group first, in each the earliest handoff
- * first and the base alone last. */
+/** What differs in its ending only, of one job or of several: the newest group first, in each the
+ * earliest handoff first and the base alone last. */
 function grouped(jobs) {
   const groups = new Map();
   for (const job of jobs.values()) {
-    if (
-      !job.sigmas || job.state === "failed" || (job.state === "cancelled" && !job.images?.length)
-    ) continue;
+    if (!job.sigmas || job.state === "failed" || job.state === "paused") continue;
     const key = JSON.stringify([
       job.model,
       job.seeds,
       job.size,
       job.scheduler,
       job.sigmas,
-      job.request?.positivePrompt ?? job.id.replace(/-\d\d$/, ""),
+      job.request?.positivePrompt ?? job.id,
     ]);
     if (!groups.has(key)) {
-      groups.set(key, { key, jobs: [], name: `${words.title(job)} · seed ${job.seeds[0]}` });
+      groups.set(key, { key, endings: [], name: `${words.title(job)} · seed ${job.seeds[0]}` });
     }
-    groups.get(key).jobs.push(job);
+    groups.get(key).endings.push(...endingsOf(job));
   }
-  const place = (job) => job.handoff?.step ?? Infinity;
+  const place = (ending) => ending.handoff?.step ?? Infinity;
   return [...groups.values()]
-    .filter((group) => new Set(group.jobs.map(place)).size > 1)
+    .filter((group) => new Set(group.endings.map(place)).size > 1)
     .map((group) => ({
       ...group,
-      jobs: group.jobs.sort((a, b) => place(a) - place(b) || a.createdMs - b.createdMs),
+      endings: group.endings.sort((a, b) => place(a) - place(b) || a.createdMs - b.createdMs),
     }))
     .sort((a, b) => newest(b) - newest(a));
 }
 
+/** A job's endings, each as a job that has no other; those that will get no picture left out. */
+function endingsOf(job) {
+  let endings = [{ ...job, key: job.id }];
+  if (job.branches?.length) {
+    const current = job.branches.find(({ index }) => index === job.branch);
+    // The others have come as far as the base has.
+    const waiting = { phase: "base", step: Math.min(job.step ?? 0, current?.baseSteps ?? 0) };
+    endings = job.branches.map((plan) => ({
+      ...job,
+      ...plan,
+      ...(plan === current ? {} : waiting),
+      branches: [],
+      key: `${job.id} ${plan.index}`,
+      images: job.images?.filter((each) => each.branch === plan.index),
+    }));
+  }
+  return job.hasEnded ? endings.filter((ending) => ending.images?.length) : endings;
+}
+
 function newest(group) {
-  return Math.max(...group.jobs.map((job) => job.createdMs));
+  return Math.max(...group.endings.map((ending) => ending.createdMs));
 }
 
 /** How far apart two pictures are. */

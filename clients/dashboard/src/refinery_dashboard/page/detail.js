@@ -107,6 +107,7 @@ function content({ id }, { again, cancel }) {
 
 function picture(job, each) {
   const url = pictureURL(job, each);
+  const plan = job.branches?.find(({ index }) => index === each.branch);
   return el(
     "figure",
     {},
@@ -114,7 +115,7 @@ function picture(job, each) {
     el(
       "figcaption",
       {},
-      `seed ${each.seed} `,
+      `seed ${each.seed}${plan ? `, ${words.ending(plan)}` : ""} `,
       el("a", { href: url, download: `${job.id}-${each.index}.png` }, "Save PNG"),
     ),
   );

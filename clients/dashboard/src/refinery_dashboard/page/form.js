@@ -17,7 +17,7 @@ const SCHEDULERS = [
 ];
 const SWEEP = "50, 60, 70, 80, 90";
 
-/** `compared(ids)` is told of jobs that are endings of one picture. */
+/** `compared(id)` is told of a job with several endings. */
 export function pictureForm({ compared }) {
   const dialog = document.getElementById("form");
   const fields = new Map();
@@ -264,9 +264,9 @@ export function pictureForm({ compared }) {
     send.disabled = true;
     try {
       const asked = body();
-      const { jobs } = await ask("/jobs", asked);
+      const { job } = await ask("/jobs", asked);
       dialog.close();
-      if (asked.endings) compared(jobs);
+      if (asked.endings) compared(job);
       else location.hash = "#jobs";
     } catch (refusal) {
       complain(refusal);
@@ -278,7 +278,12 @@ export function pictureForm({ compared }) {
   /** Says what is wrong at each field at fault, and above them what belongs to none. */
   function complain({ message, fields: names = [] }) {
     const sweeps = endings.value === "sweep";
-    const fieldOf = (name) => sweeps && name === "refiner.startStepPercentage" ? "endings" : name;
+    // What is wrong with an ending is told with its place: "branches[1].refiner.startStep".
+    const fieldOf = (name) => {
+      const plain = name.replace(/^branches\[\d+\]\./, "");
+      const isEnding = name.startsWith("branches") || plain === "refiner.startStepPercentage";
+      return sweeps && isEnding ? "endings" : plain;
+    };
     const named = names.map(fieldOf);
     const at = named.map((name) => fields.get(name)).filter(Boolean);
     for (const { control, why } of fields.values()) {

@@ -213,7 +213,8 @@ function outcomeOf(job) {
   if (job.summary?.isCutShort) parts.push("cut short");
   else if (job.state !== "finished") parts.push(words.STATES[job.state]);
   if (job.images.length > 1) parts.push(words.count(job.images.length, "picture"));
-  if (job.handoff) parts.push(`handoff ${Math.round(job.handoff.percentage)} %`);
+  if (job.branches?.length) parts.push(words.ending(job));
+  else if (job.handoff) parts.push(`handoff ${Math.round(job.handoff.percentage)} %`);
   else if (job.timesteps) parts.push("base alone");
   return parts.join(" · ");
 }

@@ -43,8 +43,8 @@ showView();
 showState(store);
 connect();
 
-function compared(ids) {
-  compare.await(ids);
+function compared(id) {
+  compare.await(id);
   location.hash = "#compare";
 }
 

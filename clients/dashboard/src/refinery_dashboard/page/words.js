@@ -14,6 +14,7 @@ export const STATES = {
   finished: "done",
   failed: "failed",
   cancelled: "cancelled",
+  paused: "paused",
 };
 
 /** 0.082 s, 4.1 s, 3:20 min, 2:05 h. */
@@ -50,8 +51,9 @@ export function title(job) {
   return prompt && prompt !== "__BLANK__" ? prompt : job.id;
 }
 
-/** "refiner from step 17 (80 %)", or "base alone". */
+/** "refiner from step 17 (80 %)", "base alone", or "3 endings". */
 export function ending(job) {
+  if (job.branches?.length) return count(job.branches.length, "ending");
   const handoff = job.handoff;
   if (!handoff) return job.timesteps || job.baseSteps ? "base alone" : "";
   return `refiner from step ${handoff.step} (${Math.round(handoff.percentage)} %)`;
