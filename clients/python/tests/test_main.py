@@ -197,6 +197,6 @@ def test_an_interrupt_cancels_and_is_exit_code_130(tmp_path: Path) -> None:
             process.stderr.readline()
             process.send_signal(signal.SIGINT)
             rest = process.stderr.read()
-            assert process.wait(10) == 130
+            assert process.wait(10) == 130, rest
         assert "interrupted" in rest
         assert server.peers[0].hung_up.wait(10)
