@@ -64,7 +64,8 @@ def test_a_running_job_is_finished_while_new_ones_are_refused(refinery: Refinery
         *("--admin", f"127.0.0.1:{port}"),
     )
     submit(refinery, server, "running", [*SHORT[:4], "--steps", "100", "--count", "2"])
-    submit(refinery, server, "waiting", SHORT)
+    # A short job would overtake it else.
+    submit(refinery, server, "waiting", [*SHORT, "--priority", "-10"])
     wait_for_state(refinery, server, "running", "running")
     server.process.send_signal(signal.SIGTERM)
     server.wait_for("notice stopping")
