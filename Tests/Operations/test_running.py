@@ -65,7 +65,7 @@ def test_a_running_job_is_finished_while_new_ones_are_refused(refinery: Refinery
     )
     submit(refinery, server, "running", [*SHORT[:4], "--steps", "100", "--count", "2"])
     # A short job would overtake it else.
-    submit(refinery, server, "waiting", [*SHORT, "--priority", "-10"])
+    submit(refinery, server, "waiting", [*SHORT, "--priority=-10"])
     wait_for_state(refinery, server, "running", "running")
     server.process.send_signal(signal.SIGTERM)
     server.wait_for("notice stopping")
