@@ -2,7 +2,7 @@
 // 2022, algorithm 1). Included by kernels_impl.h.
 
 enum {
-    // Queries and keys that meet at once: their scores stay in the first cache.
+    // Queries and keys that meet at once: their scores stay in a core's own cache.
     ATTENTION_ROWS = refinery_attention_rows,
     ATTENTION_KEYS = 256,
 };
