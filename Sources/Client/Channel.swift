@@ -11,6 +11,9 @@ final class Channel: ConnectionHandler {
     private let silenceLimit: Duration
     private let metadata: [MetadataEntry]
     private let isForOneCall: Bool
+    private let readInterval: Duration?
+    /// Runs while nothing is read.
+    private var readTimer: LoopTimer?
     private var wire = ClientConnectionState()
     private var connection: Connection?
     private var waiting: [Call] = []
@@ -27,6 +30,7 @@ final class Channel: ConnectionHandler {
         self.address = address
         self.isForOneCall = isForOneCall
         silenceLimit = options.silenceLimit
+        readInterval = options.readInterval
         metadata =
             options.token.map { [MetadataEntry(key: "authorization", value: "Bearer \($0)")] } ?? []
         Connection.connect(to: address, on: loop, timeout: options.connectTimeout) { [self] in
@@ -66,6 +70,8 @@ final class Channel: ConnectionHandler {
     func close(_ reason: ClientError = .closed) {
         guard error == nil else { return }
         error = reason
+        readTimer?.close()
+        readTimer = nil
         connection?.close()
         for call in waiting + Array(calls.values) { call.end(reason) }
         waiting = []
@@ -112,6 +118,14 @@ final class Channel: ConnectionHandler {
                 close(.protocolBroken("\(address) does not speak ttrpc"))
             }
         }
+        if let readInterval, !isClosed { pause(connection, for: readInterval) }
+    }
+
+    private func pause(_ connection: Connection, for interval: Duration) {
+        connection.pauseReading()
+        let timer = readTimer ?? LoopTimer(on: loop)
+        readTimer = timer
+        timer.start(after: interval) { connection.resumeReading() }
     }
 
     private func end(_ stream: StreamID, _ error: (any Error)?) {

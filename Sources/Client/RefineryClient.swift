@@ -22,6 +22,9 @@ public final class RefineryClient: Sendable {
         /// How long a server that was lost is tried again before events end with the loss; they then go
         /// on where they broke off. Zero is not at all.
         public var reconnectLimit = Duration.seconds(60)
+        /// What has come is left in the kernel for this long after each read, as by a slow reader: to try
+        /// how a server bears one. Nil reads at once.
+        public var readInterval: Duration?
 
         public init(token: String? = nil) {
             self.token = token

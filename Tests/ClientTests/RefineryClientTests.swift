@@ -122,6 +122,31 @@ struct RefineryClientTests {
         }
     }
 
+    @Test func `a slow reader leaves what comes in the kernel for a while, and gets it all`()
+        async throws
+    {
+        var events = Self.jobEvents()
+        if case .image(var image) = events[4].content {
+            image.png = Array(repeating: 7, count: 1 << 20)
+            events[4].content = .image(image)
+        }
+        let script: ScriptedServer.Script = { [events] wire, call in
+            var frames: [UInt8] = []
+            for event in events { frames += wire.send(.event(event), on: call.stream) ?? [] }
+            return frames + (wire.finish(call.stream) ?? [])
+        }
+        var options = RefineryClient.Options()
+        options.readInterval = .milliseconds(20)
+        try await Self.withClient(options: options, script) { client, _ in
+            let begun = ContinuousClock.now
+            var received: [Event] = []
+            for try await event in client.generate(GenerationRequest()) { received.append(event) }
+            #expect(received == events)
+            // A megabyte is sixteen reads at least.
+            #expect(ContinuousClock.now - begun > .milliseconds(300))
+        }
+    }
+
     @Test(arguments: 0..<5)
     func `events go on where a lost connection broke them off, each once`(cut: Int) async throws {
         let calls = Calls()
