@@ -137,8 +137,8 @@ let package = Package(
         tests(
             "CommandTests",
             [
-                "refinery", "Client", "Generation", "Jobs", "SDXL", "Tensors", "Transport",
-                "TestSupport",
+                "refinery", "Client", "Generation", "Jobs", "SDXL", "Tensors", "Transport", "Wire",
+                "ServerProcesses", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ]),

@@ -14,7 +14,7 @@ struct PictureFiles {
         guard Files.isFolder(folder), Files.isWritable(folder) else {
             throw UsageError(
                 "cannot write \(output): \(folder) is no folder that can be written to. "
-                    + "Make it, or choose another --output.")
+                    + "Make it, or choose another file.")
         }
         guard !output.isEmpty, !Files.isFolder(output) else {
             throw UsageError("cannot write '\(output)': it is a folder. Name a file.")

@@ -23,6 +23,7 @@ struct Refinery: AsyncParsableCommand {
             ServeCommand.self, GenerateCommand.self, CompareCommand.self, WatchCommand.self,
             JobsCommand.self,
             ResumeCommand.self, CancelCommand.self, ModelsCommand.self, BenchCommand.self,
+            LoadTestCommand.self,
         ])
 
     static let version = "0.1.0"

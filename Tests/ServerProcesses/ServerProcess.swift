@@ -46,7 +46,7 @@ public final class ServerProcess {
         try? FileManager.default.removeItem(atPath: socket)
         let command =
             [
-                Self.executable.path, "serve", "--listen", "unix:\(socket)", "--data",
+                Self.executablePath, "serve", "--listen", "unix:\(socket)", "--data",
                 "\(folder.path)/\(data)", "--threads", "1",
             ] + flags
         let limit = descriptorLimit.map { "ulimit -n \($0); " } ?? ""
@@ -81,12 +81,10 @@ public final class ServerProcess {
         client.close()
     }
 
-    /// Beside the tests' own, unless another is named.
-    private static var executable: URL {
-        if let path = ProcessInfo.processInfo.environment["REFINERY_BINARY"] {
-            return URL(filePath: path)
-        }
-        return URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
-            .appending(path: "refinery")
+    /// The program, beside the tests' own unless another is named.
+    public static var executablePath: String {
+        ProcessInfo.processInfo.environment["REFINERY_BINARY"]
+            ?? URL(filePath: CommandLine.arguments[0]).deletingLastPathComponent()
+            .appending(path: "refinery").path
     }
 }

@@ -1,0 +1,20 @@
+/// Numbers that a seed repeats (Steele et al. 2014, SplitMix64).
+struct SplitMix64: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    /// One of many streams of a seed, each by itself.
+    init(seed: UInt64, stream: Int) {
+        var (first, second) = (Self(seed: seed), Self(seed: UInt64(bitPattern: Int64(stream))))
+        state = first.next() ^ second.next()
+    }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
+        return mixed ^ (mixed >> 31)
+    }
+}
