@@ -4,7 +4,7 @@ internal import Tokenization
 /// Estimates from shapes alone, in bytes, how much of a lane's arena a network takes at once: what its
 /// blocks leave behind until the network's end, the most that lies within one block, and what the layers
 /// work in. A little too much rather than too little: `MemoryCountTests` holds it against the arena.
-struct MemoryCount {
+struct MemoryCount: NetworkCount {
     /// Numbers that stay until the network's end.
     private(set) var kept = 0
     /// The most within one block.
@@ -14,7 +14,7 @@ struct MemoryCount {
 
     init(images: Int) { self.images = images }
 
-    typealias Grid = OperationCount.Grid
+    mutating func join(_ grid: Grid, channels: Int) { keep(grid, channels: channels) }
 
     mutating func keep(_ grid: Grid, channels: Int) { kept += images * grid.tokens * channels }
 
@@ -64,41 +64,10 @@ extension UNet {
     /// What one prediction takes of the arena, in bytes; see ``MemoryCount``.
     ///
     /// - Parameter grid: the latents' sides.
-    func memoryByteCount(_ grid: OperationCount.Grid, images: Int, threads: Int) -> Int {
+    func memoryByteCount(_ grid: FeatureGrid, images: Int, threads: Int) -> Int {
         var count = MemoryCount(images: images)
-        var grid = grid
-        func add(_ transformer: SpatialTransformer?) {
-            if let transformer { count.transformer(transformer, grid) }
-        }
-        count.convolution(inputConvolution, grid)
-        var skips = [grid]
-        for block in down {
-            switch block {
-            case .residual(let residual, let transformer):
-                count.residual(residual, grid)
-                add(transformer)
-            case .downsample(let convolution):
-                grid = grid.halved
-                count.convolution(convolution, grid)
-            }
-            skips.append(grid)
-        }
-        count.residual(middle.0, grid)
-        add(middle.1)
-        count.residual(middle.2, grid)
-        for block in up {
-            skips.removeLast()
-            // Laid beside its twin's result.
-            count.keep(grid, channels: block.residual.convolution1.inputs)
-            count.residual(block.residual, grid)
-            add(block.transformer)
-            if let upsample = block.upsample, let next = skips.last {
-                grid = next
-                count.convolution(upsample, grid)
-            }
-        }
+        walk(grid, &count)
         count.keep(grid, channels: outputConvolution.inputs)
-        count.convolution(outputConvolution, grid)
         return count.byteCount(threads: threads)
     }
 
@@ -117,7 +86,7 @@ extension VAEDecoder {
     ///
     /// - Parameter grid: the latents' sides.
     func memoryByteCount(
-        _ grid: OperationCount.Grid, threads: Int, _ bands: Bands = Bands()
+        _ grid: FeatureGrid, threads: Int, _ bands: Bands = Bands()
     ) -> Int {
         let scale = 1 << (stages.count - 1)
         var last = grid
@@ -144,21 +113,10 @@ extension VAEEncoder {
     /// What encoding one image takes of the arena, in bytes.
     ///
     /// - Parameter grid: the picture's sides.
-    func memoryByteCount(_ grid: OperationCount.Grid, threads: Int) -> Int {
+    func memoryByteCount(_ grid: FeatureGrid, threads: Int) -> Int {
         var count = MemoryCount(images: 1)
-        var grid = grid
         count.keep(grid, channels: 3)
-        count.convolution(inputConvolution, grid)
-        for stage in stages {
-            for block in stage.blocks { count.residual(block, grid) }
-            if let downsample = stage.downsample {
-                grid = grid.halved
-                count.convolution(downsample, grid)
-            }
-        }
-        count.residual(middle.0, grid)
-        count.attention(middle.1, grid)
-        count.residual(middle.2, grid)
+        let grid = walk(grid, &count)
         count.keep(grid, channels: outputConvolution.inputs + 2 * outputConvolution.outputs)
         return count.byteCount(threads: threads)
     }

@@ -5,44 +5,13 @@ extension UNet {
     /// Floating-point operations of one prediction for one image; see ``OperationCount``.
     ///
     /// - Parameter grid: the latents' sides.
-    func operationCount(_ grid: OperationCount.Grid, contextTokens: Int) -> Int {
-        var count = OperationCount()
-        var grid = grid
+    func operationCount(_ grid: FeatureGrid, contextTokens: Int) -> Int {
+        var count = OperationCount(contextTokens: contextTokens)
         for (first, second) in [timeEmbedding, labelEmbedding] {
             count.linear(first, rows: 1)
             count.linear(second, rows: 1)
         }
-        func add(_ transformer: SpatialTransformer?) {
-            guard let transformer else { return }
-            count.transformer(transformer, tokens: grid.tokens, contextTokens: contextTokens)
-        }
-
-        count.convolution(inputConvolution, grid)
-        var skips = [grid]
-        for block in down {
-            switch block {
-            case .residual(let residual, let transformer):
-                count.residual(residual, grid)
-                add(transformer)
-            case .downsample(let convolution):
-                grid = grid.halved
-                count.convolution(convolution, grid)
-            }
-            skips.append(grid)
-        }
-        count.residual(middle.0, grid)
-        add(middle.1)
-        count.residual(middle.2, grid)
-        for block in up {
-            skips.removeLast()
-            count.residual(block.residual, grid)
-            add(block.transformer)
-            if let upsample = block.upsample, let next = skips.last {
-                grid = next
-                count.convolution(upsample, grid)
-            }
-        }
-        count.convolution(outputConvolution, grid)
+        walk(grid, &count)
         return count.total
     }
 }
@@ -51,7 +20,7 @@ extension VAEDecoder {
     /// Floating-point operations of decoding one image; see ``OperationCount``.
     ///
     /// - Parameter grid: the latents' sides.
-    func operationCount(_ grid: OperationCount.Grid) -> Int {
+    func operationCount(_ grid: FeatureGrid) -> Int {
         var count = OperationCount()
         var grid = grid
         count.linear(postQuantization, rows: grid.tokens)
@@ -75,20 +44,9 @@ extension VAEEncoder {
     /// Floating-point operations of encoding one image; see ``OperationCount``.
     ///
     /// - Parameter grid: the picture's sides.
-    func operationCount(_ grid: OperationCount.Grid) -> Int {
+    func operationCount(_ grid: FeatureGrid) -> Int {
         var count = OperationCount()
-        var grid = grid
-        count.convolution(inputConvolution, grid)
-        for stage in stages {
-            for block in stage.blocks { count.residual(block, grid) }
-            if let downsample = stage.downsample {
-                grid = grid.halved
-                count.convolution(downsample, grid)
-            }
-        }
-        count.residual(middle.0, grid)
-        count.attention(middle.1, grid)
-        count.residual(middle.2, grid)
+        let grid = walk(grid, &count)
         count.convolution(outputConvolution, grid)
         count.linear(quantization, rows: grid.tokens)
         return count.total

@@ -4,19 +4,10 @@ internal import Tensors
 /// products, of its 3x3 convolutions as plain sums and of its attention; nothing else. By shapes alone,
 /// so whatever a faster way of computing leaves out is counted all the same, and one engine's figure is
 /// another's.
-struct OperationCount {
+struct OperationCount: NetworkCount {
     private(set) var total = 0
-
-    /// A feature map's sides.
-    struct Grid {
-        var height: Int
-        var width: Int
-
-        var tokens: Int { height * width }
-        /// After a downsampling.
-        var halved: Grid { Grid(height: (height + 1) / 2, width: (width + 1) / 2) }
-        var doubled: Grid { Grid(height: 2 * height, width: 2 * width) }
-    }
+    /// Of the prompt, for cross-attention.
+    var contextTokens = 0
 
     mutating func linear(_ layer: Linear, rows: Int) {
         total += 2 * rows * layer.inputs * layer.outputs
@@ -39,7 +30,8 @@ struct OperationCount {
         if let shortcut = block.shortcut { linear(shortcut, rows: grid.tokens) }
     }
 
-    mutating func transformer(_ transformer: SpatialTransformer, tokens: Int, contextTokens: Int) {
+    mutating func transformer(_ transformer: SpatialTransformer, _ grid: Grid) {
+        let tokens = grid.tokens
         linear(transformer.projectionIn, rows: tokens)
         for block in transformer.blocks {
             attention(block.selfAttention, tokens: tokens, over: tokens)

@@ -93,11 +93,11 @@ extension SDXLGenerator {
 }
 
 extension GenerationPlan {
-    fileprivate var latents: OperationCount.Grid {
-        OperationCount.Grid(height: size.height / 8, width: size.width / 8)
+    fileprivate var latents: FeatureGrid {
+        FeatureGrid(height: size.height / 8, width: size.width / 8)
     }
 
-    fileprivate var pixels: OperationCount.Grid {
-        OperationCount.Grid(height: size.height, width: size.width)
+    fileprivate var pixels: FeatureGrid {
+        FeatureGrid(height: size.height, width: size.width)
     }
 }

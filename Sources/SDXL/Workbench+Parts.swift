@@ -73,7 +73,7 @@ extension Workbench {
     ) -> WorkbenchRun {
         let unet = expert.unet
         var noise = TorchGenerator(seed: 1)
-        let grid = OperationCount.Grid(height: size.height / 8, width: size.width / 8)
+        let grid = FeatureGrid(height: size.height / 8, width: size.width / 8)
         let sample = compute.activation(
             images: images, height: grid.height, width: grid.width, channels: Denoiser.channels)
         let tokens = CLIPTokenizer.length
@@ -109,7 +109,7 @@ extension Workbench {
         _ decoder: VAEDecoder, size: ImageSize, images: Int, _ compute: Compute
     ) -> WorkbenchRun {
         var noise = TorchGenerator(seed: 1)
-        let grid = OperationCount.Grid(height: size.height / 8, width: size.width / 8)
+        let grid = FeatureGrid(height: size.height / 8, width: size.width / 8)
         let latents = compute.activation(
             images: images, height: grid.height, width: grid.width, channels: Denoiser.channels)
         noise.fill(latents)
@@ -129,7 +129,7 @@ extension Workbench {
         let pixels = compute.activation(
             images: images, height: size.height, width: size.width, channels: 3)
         noise.fill(pixels)
-        let grid = OperationCount.Grid(height: size.height, width: size.width)
+        let grid = FeatureGrid(height: size.height, width: size.width)
         return WorkbenchRun(
             .encode, size: size, images: images,
             operationCount: images * encoder.operationCount(grid), compute: compute,

@@ -18,8 +18,8 @@ import Testing
             threads: 2)
         run.run()
         let taken = run.compute.arena.highWater
-        let latents = OperationCount.Grid(height: size.height / 8, width: size.width / 8)
-        let pixels = OperationCount.Grid(height: size.height, width: size.width)
+        let latents = FeatureGrid(height: size.height / 8, width: size.width / 8)
+        let pixels = FeatureGrid(height: size.height, width: size.width)
         let estimate =
             switch part {
             case .base:
@@ -47,7 +47,7 @@ import Testing
             try writeShapes(.refiner, to: directory + "/refiner.safetensors")
             let bench = try Workbench(catalog: ModelCatalog(directory: directory))
             for (part, side, measured) in Self.known {
-                let grid = OperationCount.Grid(height: side / 8, width: side / 8)
+                let grid = FeatureGrid(height: side / 8, width: side / 8)
                 let bytes =
                     switch part {
                     case .base:

@@ -20,7 +20,7 @@ struct OperationCountTests {
             try writeShapes(.refiner, to: directory + "/refiner.safetensors")
             let bench = try Workbench(catalog: ModelCatalog(directory: directory))
             for (part, side, tera) in Self.known {
-                let latents = OperationCount.Grid(height: side / 8, width: side / 8)
+                let latents = FeatureGrid(height: side / 8, width: side / 8)
                 let count =
                     switch part {
                     case .base: bench.baseExpert.unet.operationCount(latents, contextTokens: 77)
