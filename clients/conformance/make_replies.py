@@ -40,6 +40,7 @@ def last_with_data() -> bytes:
 BROKEN_DETAIL = failure(3, "no", refinery_pb2.ErrorDetail(code="c")).replace(b"\x0a\x01c", b"\x0a\x09c")
 FOREIGN_DETAIL = failure(3, "no", refinery_pb2.ErrorDetail(code="c"), url="example/Other")
 DETAIL = refinery_pb2.ErrorDetail(code="invalidSteps", fields=["steps"])
+BUSY = refinery_pb2.ErrorDetail(code="tooManyCalls", retryable=True, retry_after_ms=1500)
 ALL = "aqtbbhrdI"
 STAGES = TWO_STAGES[:-1]
 
@@ -62,6 +63,7 @@ REPLIES = [
     ("a response with status 0 as the end", [*STAGES, reply()], ALL, "OK"),
     ("an error before the first event", [failure(3, "no", DETAIL)], "", "INVALID_ARGUMENT"),
     ("an error after some", [*TWO_STAGES[:3], failure(13, "no")], "aqt", "INTERNAL"),
+    ("an error that says when to come back", [failure(8, "no", BUSY)], "", "RESOURCE_EXHAUSTED"),
     ("an error without a detail", [failure(5, "no")], "", "NOT_FOUND"),
     ("an error with another's detail", [FOREIGN_DETAIL], "", "INVALID_ARGUMENT"),
     ("an error with a broken detail", [BROKEN_DETAIL], "", "INVALID_ARGUMENT"),
@@ -78,13 +80,14 @@ REPLIES = [
 
 def main() -> int:
     assert ttrpc_pb2.Response.FromString(BROKEN_DETAIL[10:]).status.code == 3
-    text = json.dumps(
-        [
-            {"name": name, "bytes": b"".join(data).hex(), "events": events, "outcome": outcome}
-            for name, data, events, outcome in REPLIES
-        ],
-        indent=1,
-    )
+    entries = [
+        {"name": name, "bytes": b"".join(data).hex(), "events": events, "outcome": outcome}
+        for name, data, events, outcome in REPLIES
+    ]
+    for entry in entries:
+        if entry["outcome"] == "RESOURCE_EXHAUSTED":
+            entry["retry_after_ms"] = BUSY.retry_after_ms
+    text = json.dumps(entries, indent=1)
     if "--check" in sys.argv:
         return 0 if TARGET.read_text() == text + "\n" else 1
     TARGET.write_text(text + "\n")

@@ -44,6 +44,10 @@ type Options struct {
 	// Reconnect is how long a server that was lost is tried again before a call fails: a minute when
 	// 0, not at all when negative.
 	Reconnect time.Duration
+	// Retry is how long a call is made again that the server refuses for now: its queue is full, the
+	// token's calls a minute are used up, it is stopping. In between the client waits as long as the
+	// server asks (Error.RetryAfter), else longer each time. Not at all when 0.
+	Retry time.Duration
 }
 
 // Client is a Refinery server as its callers see it. Goroutines may share one.
@@ -120,6 +124,29 @@ func (c *Client) connection(ctx context.Context) (*ttrpc.Client, error) {
 
 // call makes a unary call. The context's deadline goes along.
 func (c *Client) call(ctx context.Context, service, method string, request, reply proto.Message) error {
+	return c.tryFor(ctx, newPatience(0, c.options.Retry), service, method, request, reply)
+}
+
+// callAgain makes a call that may be made twice: a lost server is tried again.
+func (c *Client) callAgain(ctx context.Context, service, method string, request, reply proto.Message) error {
+	return c.tryFor(ctx, newPatience(c.options.Reconnect, c.options.Retry), service, method, request, reply)
+}
+
+func (c *Client) tryFor(
+	ctx context.Context, patience *patience, service, method string, request, reply proto.Message,
+) error {
+	for {
+		err := c.try(ctx, service, method, request, reply)
+		if err == nil {
+			return nil
+		}
+		if err := patience.wait(ctx, err, isForNow(err)); err != nil {
+			return err
+		}
+	}
+}
+
+func (c *Client) try(ctx context.Context, service, method string, request, reply proto.Message) error {
 	connection, err := c.connection(ctx)
 	if err != nil {
 		return err
@@ -134,20 +161,6 @@ func (c *Client) call(ctx context.Context, service, method string, request, repl
 		return &LostError{Cause: err}
 	}
 	return errorOf(err)
-}
-
-// callAgain makes a call that may be made twice: a lost server is tried again.
-func (c *Client) callAgain(ctx context.Context, service, method string, request, reply proto.Message) error {
-	patience := newPatience(c.options.Reconnect)
-	for {
-		err := c.call(ctx, service, method, request, reply)
-		if err == nil {
-			return nil
-		}
-		if err := patience.wait(ctx, err); err != nil {
-			return err
-		}
-	}
 }
 
 // Submit hands a job in. It goes on whatever becomes of this client; Watch follows it.
@@ -175,6 +188,28 @@ func (c *Client) Cancel(ctx context.Context, jobID string, outcome pb.CancelJobR
 	return job, c.call(ctx, imageService, "CancelJob", request, job)
 }
 
+// Resume makes a job that goes on from a paused one, which stays and may be resumed again; Watch follows it.
+// What the request leaves out is as in the paused job: its picture is that of such a request run from the
+// start.
+func (c *Client) Resume(ctx context.Context, request *pb.ResumeJobRequest) (*pb.Job, error) {
+	if request.GetRequestId() == "" {
+		request = proto.Clone(request).(*pb.ResumeJobRequest)
+		request.RequestId = newRequestID()
+	}
+	job := &pb.Job{}
+	return job, c.callAgain(ctx, imageService, "ResumeJob", request, job)
+}
+
+// AfterStep pauses a job after so many of the steps that it runs: 1 to all but one.
+func AfterStep(step uint32) *pb.PausePoint {
+	return &pb.PausePoint{Point: &pb.PausePoint_Step{Step: step}}
+}
+
+// AtHandoff pauses a job before the refiner's first step.
+func AtHandoff() *pb.PausePoint {
+	return &pb.PausePoint{Point: &pb.PausePoint_Handoff{Handoff: true}}
+}
+
 // Models lists the models on the server, also those that it cannot use, with the reason.
 func (c *Client) Models(ctx context.Context) ([]*pb.Model, error) {
 	reply := &pb.ListModelsResponse{}
@@ -192,6 +227,14 @@ func (c *Client) Info(ctx context.Context) (*pb.ServerInfo, error) {
 func (c *Client) Stats(ctx context.Context) (*pb.ServerStats, error) {
 	stats := &pb.ServerStats{}
 	return stats, c.call(ctx, serverService, "GetStats", &pb.GetStatsRequest{}, stats)
+}
+
+// Authenticate asks whether the server takes Options.Token, and as whose: the tenant's name, empty where the
+// server does not tell its callers apart. All calls bring the token without it.
+func (c *Client) Authenticate(ctx context.Context) (string, error) {
+	reply := &pb.AuthenticateResponse{}
+	err := c.call(ctx, serverService, "Authenticate", &pb.AuthenticateRequest{Token: c.options.Token}, reply)
+	return reply.Tenant, err
 }
 
 // Ping sends payload there and back.

@@ -14,11 +14,13 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	pb "refinery/client/refinerypb"
 )
@@ -42,6 +44,16 @@ type scenario struct {
 	Code           string
 	Fields         []string
 	JobState       string `json:"job_state"`
+	PausedStep     uint32 `json:"paused_step"`
+	Resume         *resumption
+}
+
+type resumption struct {
+	With         json.RawMessage
+	Events       string
+	BaseSteps    *uint32         `json:"base_steps"`
+	RefinerSteps *uint32         `json:"refiner_steps"`
+	SameAs       json.RawMessage `json:"same_as"`
 }
 
 func readTable(t *testing.T, name string, into interface{}) {
@@ -57,6 +69,25 @@ func readTable(t *testing.T, name string, into interface{}) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// readRequest takes the table's form of a request: pause_at is a step or "handoff".
+func readRequest(data []byte, into proto.Message) error {
+	fields := map[string]interface{}{}
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return err
+	}
+	switch point := fields["pause_at"].(type) {
+	case float64:
+		fields["pause_at"] = map[string]interface{}{"step": point}
+	case string:
+		fields["pause_at"] = map[string]interface{}{point: true}
+	}
+	data, err := json.Marshal(fields)
+	if err != nil {
+		return err
+	}
+	return protojson.Unmarshal(data, into)
 }
 
 func letterOf(event *pb.Event) string {
@@ -103,9 +134,7 @@ func (s scenario) run(t *testing.T, server *realServer) {
 	ctx := context.Background()
 	client := server.client(t, Options{})
 	request := &pb.GenerateRequest{}
-	if err := protojson.Unmarshal(s.Request, request); err != nil {
-		t.Fatal(err)
-	}
+	must(t, readRequest(s.Request, request))
 	jobCtx, cancel := ctx, func() {}
 	if s.TimeoutSeconds > 0 {
 		limit := time.Duration(s.TimeoutSeconds * float64(time.Second))
@@ -172,6 +201,43 @@ func (s scenario) run(t *testing.T, server *realServer) {
 	if s.JobState != "" {
 		checkState(t, client, seen[0].JobId, s.JobState)
 	}
+	if s.Resume != nil {
+		s.Resume.run(t, client, seen[0].JobId)
+	}
+}
+
+func (r *resumption) run(t *testing.T, client *Client, jobID string) {
+	ctx := context.Background()
+	request, same := &pb.ResumeJobRequest{}, &pb.GenerateRequest{}
+	must(t, readRequest(r.With, request))
+	must(t, readRequest(r.SameAs, same))
+	request.JobId = jobID
+	job, err := client.Resume(ctx, request)
+	must(t, err)
+	if job.Resumes != jobID {
+		t.Errorf("the job resumes %q, not %q", job.Resumes, jobID)
+	}
+	events := client.Watch(ctx, job.Id, 0)
+	defer events.Close()
+	letters := ""
+	var image *pb.Image
+	for {
+		event, err := events.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		must(t, err)
+		letters, image = letters+letterOf(event), event.GetImage()
+	}
+	if !regexp.MustCompile(r.Events).MatchString(letters) {
+		t.Fatalf("the resumed job's events were %s, not %s", letters, r.Events)
+	}
+	checkSteps(t, image.GetSummary(), r.BaseSteps, r.RefinerSteps)
+	whole, err := client.GenerateImage(ctx, same, nil)
+	must(t, err)
+	if !bytes.Equal(image.Png, whole.Png) {
+		t.Error("the resumed job's picture is not that of the whole request")
+	}
 }
 
 func (s scenario) checkPicture(t *testing.T, client *Client, event *pb.Event) {
@@ -183,15 +249,22 @@ func (s scenario) checkPicture(t *testing.T, client *Client, event *pb.Event) {
 	if summary.GetIsCutShort() != s.IsCutShort {
 		t.Errorf("is_cut_short is %v", summary.GetIsCutShort())
 	}
-	if s.BaseSteps != nil && summary.GetBaseSteps() != *s.BaseSteps ||
-		s.RefinerSteps != nil && summary.GetRefinerSteps() != *s.RefinerSteps {
-		t.Errorf("the base ran %d steps, the refiner %d", summary.GetBaseSteps(), summary.GetRefinerSteps())
+	if image.GetPausedStep() != s.PausedStep {
+		t.Errorf("the job is paused after step %d, not %d", image.GetPausedStep(), s.PausedStep)
 	}
+	checkSteps(t, summary, s.BaseSteps, s.RefinerSteps)
 	if s.ReadAgain {
 		png, err := client.ReadImage(context.Background(), event.JobId, 0)
 		if err != nil || !bytes.Equal(png, image.GetPng()) {
 			t.Errorf("read again, the picture is another (%v)", err)
 		}
+	}
+}
+
+func checkSteps(t *testing.T, summary *pb.Summary, base, refiner *uint32) {
+	t.Helper()
+	if base != nil && summary.GetBaseSteps() != *base || refiner != nil && summary.GetRefinerSteps() != *refiner {
+		t.Errorf("the base ran %d steps, the refiner %d", summary.GetBaseSteps(), summary.GetRefinerSteps())
 	}
 }
 
@@ -214,7 +287,10 @@ func checkState(t *testing.T, client *Client, jobID, state string) {
 }
 
 func TestReplies(t *testing.T) {
-	var table []struct{ Name, Bytes, Events, Outcome string }
+	var table []struct {
+		Name, Bytes, Events, Outcome string
+		RetryAfterMs                 int64 `json:"retry_after_ms"`
+	}
 	readTable(t, "replies.json", &table)
 	for _, entry := range table {
 		entry := entry
@@ -232,6 +308,10 @@ func TestReplies(t *testing.T) {
 				if err != nil {
 					if got := outcomeOf(err); letters != entry.Events || got != entry.Outcome {
 						t.Errorf("%s, then %s (%v); not %s, then %s", letters, got, err, entry.Events, entry.Outcome)
+					}
+					var refused *Error
+					if errors.As(err, &refused) && refused.RetryAfter.Milliseconds() != entry.RetryAfterMs {
+						t.Errorf("it is to be tried again after %v, not %d ms", refused.RetryAfter, entry.RetryAfterMs)
 					}
 					return
 				}
@@ -255,14 +335,16 @@ func outcomeOf(err error) string {
 	return "broken"
 }
 
-// scriptedServer answers the request on each connection with these bytes, then hangs up.
-func scriptedServer(t *testing.T, reply []byte) string {
+// scriptedServer answers the request on each connection with the next of these replies, then hangs up; the
+// last one again and again.
+func scriptedServer(t *testing.T, replies ...[]byte) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { listener.Close() })
+	var count int32
 	go func() {
 		for {
 			conn, err := listener.Accept()
@@ -271,9 +353,13 @@ func scriptedServer(t *testing.T, reply []byte) string {
 			}
 			go func() {
 				defer conn.Close()
-				// The connection of the short calls says nothing.
+				// The connection of the short calls may say nothing.
 				if n, _ := conn.Read(make([]byte, 1<<16)); n > 0 {
-					_, _ = conn.Write(reply)
+					index := int(atomic.AddInt32(&count, 1)) - 1
+					if index >= len(replies) {
+						index = len(replies) - 1
+					}
+					_, _ = conn.Write(replies[index])
 				}
 			}()
 		}

@@ -30,6 +30,8 @@ type Error struct {
 	Fields []string
 	// Retryable says whether the same request may succeed later.
 	Retryable bool
+	// RetryAfter is how long to wait at least before that; 0 where the server cannot tell.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string { return fmt.Sprintf("refinery: %s: %s", e.Code, e.Message) }
@@ -93,7 +95,7 @@ func errorOfStatus(s *wirepb.Status) *Error {
 	for _, detail := range s.GetDetails() {
 		known := &pb.ErrorDetail{}
 		if detail.GetTypeUrl() == detailURL && proto.Unmarshal(detail.GetValue(), known) == nil {
-			result.Name, result.Fields, result.Retryable = known.Code, known.Fields, known.Retryable
+			result.take(known)
 		}
 	}
 	return result
@@ -101,11 +103,21 @@ func errorOfStatus(s *wirepb.Status) *Error {
 
 // ErrorOfJob is what a failed or cancelled job would have ended a stream with.
 func ErrorOfJob(e *pb.JobError) *Error {
-	return &Error{
-		Code: codes.Code(e.GetCode()), Message: e.GetMessage(),
-		Name: e.GetDetail().GetCode(), Fields: e.GetDetail().GetFields(),
-		Retryable: e.GetDetail().GetRetryable(),
-	}
+	result := &Error{Code: codes.Code(e.GetCode()), Message: e.GetMessage()}
+	result.take(e.GetDetail())
+	return result
+}
+
+func (e *Error) take(detail *pb.ErrorDetail) {
+	e.Name, e.Fields, e.Retryable = detail.GetCode(), detail.GetFields(), detail.GetRetryable()
+	e.RetryAfter = time.Duration(detail.GetRetryAfterMs()) * time.Millisecond
+}
+
+// isForNow says whether the server refused a call that it may take a little later.
+func isForNow(err error) bool {
+	var refused *Error
+	return errors.As(err, &refused) && refused.Retryable &&
+		(refused.Code == codes.ResourceExhausted || refused.Code == codes.Unavailable)
 }
 
 const (
@@ -113,51 +125,66 @@ const (
 	longestDelay = 5 * time.Second
 )
 
-// patience is how long a server that was lost is tried again. One that was never reached is not waited
-// for.
+// patience is how long a server is tried again: one that was lost for `reconnect`, one that refuses a call
+// for now for `retry`. One that was never reached is not waited for.
 type patience struct {
-	limit      time.Duration
-	delay      time.Duration
-	lostAt     time.Time // zero while it is not lost
-	wasReached bool
+	reconnect, retry time.Duration
+	delay            time.Duration
+	since            time.Time // zero while there is no trouble
+	wasReached       bool
 }
 
-func newPatience(limit time.Duration) *patience { return &patience{limit: limit, delay: firstDelay} }
+func newPatience(reconnect, retry time.Duration) *patience {
+	return &patience{reconnect: reconnect, retry: retry, delay: firstDelay}
+}
 
-// succeeded notes that the server was heard: the next loss is a new one.
+// succeeded notes that the server was heard: the next trouble is a new one.
 func (p *patience) succeeded() {
-	p.delay, p.lostAt, p.wasReached = firstDelay, time.Time{}, true
+	p.delay, p.since, p.wasReached = firstDelay, time.Time{}, true
 }
 
-// wait sleeps before the next try. It gives back err at once when there is to be none.
-func (p *patience) wait(ctx context.Context, err error) error {
-	var lost *LostError
-	var refused *Error
-	isLost := errors.As(err, &lost)
-	mayComeBack := isLost || CodeOf(err) == codes.Unavailable
-	if errors.As(err, &refused) && !refused.Retryable {
-		mayComeBack = false
-	}
-	if !mayComeBack || !isLost && !p.wasReached {
-		return err
-	}
-	p.wasReached = true
+// wait sleeps before the next try, for at least as long as the server asks. It gives back err at once when
+// there is to be none. isRefusal: the call was refused; nothing had come of it.
+func (p *patience) wait(ctx context.Context, err error, isRefusal bool) error {
+	limit := p.limit(err, isRefusal)
 	now := time.Now()
-	if p.lostAt.IsZero() {
-		p.lostAt = now
+	if p.since.IsZero() {
+		p.since = now
 	}
-	if now.Add(p.delay).Sub(p.lostAt) > p.limit {
+	pause := p.delay/2 + time.Duration(rand.Int63n(int64(p.delay/2)))
+	var refused *Error
+	if errors.As(err, &refused) && refused.RetryAfter > pause {
+		pause = refused.RetryAfter
+	}
+	if now.Add(pause).Sub(p.since) > limit {
 		return err
 	}
-	timer := time.NewTimer(p.delay/2 + time.Duration(rand.Int63n(int64(p.delay/2))))
-	defer timer.Stop()
 	if p.delay *= 2; p.delay > longestDelay {
 		p.delay = longestDelay
 	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// limit is how long what err tells of is waited out, from its beginning.
+func (p *patience) limit(err error, isRefusal bool) time.Duration {
+	var lost *LostError
+	var refused *Error
+	var limit time.Duration
+	isLost := errors.As(err, &lost)
+	mayComeBack := !errors.As(err, &refused) || refused.Retryable
+	if isLost || p.wasReached && mayComeBack && CodeOf(err) == codes.Unavailable {
+		p.wasReached = true
+		limit = p.reconnect
+	}
+	if isRefusal && p.retry > limit {
+		limit = p.retry
+	}
+	return limit
 }

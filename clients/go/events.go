@@ -35,6 +35,8 @@ type Events struct {
 
 	jobID    string
 	sequence uint64
+	// hasTold: an event came of the call under way, which so was not refused.
+	hasTold bool
 	// loss is the last one, nil as long as the first connection lasts.
 	loss error
 	// end is what ended the events, io.EOF for a good end.
@@ -77,7 +79,7 @@ func (c *Client) events(ctx context.Context, method string, request proto.Messag
 	ctx, cancel := context.WithCancel(ctx)
 	return &Events{
 		client: c, ctx: ctx, cancel: cancel, method: method, request: request,
-		patience: newPatience(c.options.Reconnect),
+		patience: newPatience(c.options.Reconnect, c.options.Retry),
 	}
 }
 
@@ -85,22 +87,61 @@ func (c *Client) events(ctx context.Context, method string, request proto.Messag
 func (c *Client) GenerateImage(
 	ctx context.Context, request *pb.GenerateRequest, onEvent func(*pb.Event),
 ) (*pb.Image, error) {
+	var last *pb.Image
+	err := c.images(ctx, request, onEvent, func(image *pb.Image) error {
+		last = image
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return last, nil
+}
+
+// Compare makes the same pictures with several endings, the request's Branches, and the base's steps once.
+// It returns them by branch, in the request's order, then by seed; a job that somebody cuts short lacks some.
+// Generate gives each picture as soon as it is finished.
+func (c *Client) Compare(
+	ctx context.Context, request *pb.GenerateRequest, onEvent func(*pb.Event),
+) ([][]*pb.Image, error) {
+	if len(request.GetBranches()) == 0 {
+		return nil, errors.New("refinery: Branches is empty: give one for each ending")
+	}
+	pictures := make([][]*pb.Image, len(request.Branches))
+	err := c.images(ctx, request, onEvent, func(image *pb.Image) error {
+		if image.Branch == nil || int(*image.Branch) >= len(pictures) {
+			return errNotRefinery
+		}
+		pictures[*image.Branch] = append(pictures[*image.Branch], image)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return pictures, nil
+}
+
+// images runs a job to its end. An error of take ends it too.
+func (c *Client) images(
+	ctx context.Context, request *pb.GenerateRequest, onEvent func(*pb.Event), take func(*pb.Image) error,
+) error {
 	events := c.Generate(ctx, request)
 	defer events.Close()
-	var image *pb.Image
 	for {
 		event, err := events.Recv()
 		if errors.Is(err, io.EOF) {
-			return image, nil
+			return nil
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if onEvent != nil {
 			onEvent(event)
 		}
-		if event.GetImage() != nil {
-			image = event.GetImage()
+		if image := event.GetImage(); image != nil {
+			if err := take(image); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -121,6 +162,7 @@ func (e *Events) Recv() (*pb.Event, error) {
 
 func (e *Events) next() (*pb.Event, error) {
 	if e.stream == nil {
+		e.hasTold = false
 		stream, err := e.client.openStream(e.ctx, imageService, e.nextMethod(), e.nextRequest())
 		if err != nil {
 			return nil, err
@@ -161,6 +203,7 @@ func (e *Events) takes(event *pb.Event) bool {
 		return false
 	}
 	e.patience.succeeded()
+	e.hasTold = true
 	if e.isOfAll {
 		return event.Content != nil
 	}
@@ -181,7 +224,8 @@ func (e *Events) ended(err error) {
 	case errors.Is(err, io.EOF):
 		e.end = fmt.Errorf("refinery: the server ended %s without the message that completes it", e.method)
 	default:
-		final := e.patience.wait(e.ctx, err)
+		isRefusal := !e.hasTold && isForNow(err)
+		final := e.patience.wait(e.ctx, err, isRefusal)
 		if code := CodeOf(err); final != nil && e.loss != nil && e.cancels &&
 			(code == codes.Canceled || code == codes.NotFound) && e.ctx.Err() == nil {
 			final = &LostError{Cause: fmt.Errorf("%v; the job ended with its connection (%w): "+
@@ -190,7 +234,7 @@ func (e *Events) ended(err error) {
 		if e.ctx.Err() != nil {
 			e.leave()
 		}
-		if final == nil {
+		if final == nil && (!isRefusal || e.loss != nil) {
 			e.loss = err
 		}
 		e.end = final
@@ -222,11 +266,16 @@ func withRequestID(request *pb.GenerateRequest) *pb.GenerateRequest {
 	if request.GetRequestId() != "" {
 		return request
 	}
+	named := proto.Clone(request).(*pb.GenerateRequest)
+	named.RequestId = newRequestID()
+	return named
+}
+
+// newRequestID is 128 random bits in hex; empty, for the server to make one up, without randomness.
+func newRequestID() string {
 	id := make([]byte, 16)
 	if _, err := rand.Read(id); err != nil {
-		return request
+		return ""
 	}
-	named := proto.Clone(request).(*pb.GenerateRequest)
-	named.RequestId = hex.EncodeToString(id)
-	return named
+	return hex.EncodeToString(id)
 }

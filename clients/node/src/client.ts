@@ -3,7 +3,7 @@ import { createHash, randomUUID } from "node:crypto";
 import type { Method } from "./call.js";
 import type { Init, Message } from "./codec.js";
 import { type Limits, type Server, call, parseAddress } from "./connection.js";
-import { ProtocolError, RefineryError } from "./errors.js";
+import { ProtocolError, RefineryError, isForNow } from "./errors.js";
 import { Following, Patience, type Start } from "./following.js";
 import * as wire from "./messages.js";
 
@@ -15,6 +15,10 @@ export interface ClientOptions {
   /** Milliseconds for which a server that was lost is tried again before a call fails; 60,000 when absent,
    * 0 for not at all. Events then go on where they broke off. */
   reconnect?: number;
+  /** Milliseconds for which a call is made again that the server refuses for now: its queue is full, the
+   * token's calls a minute are used up, it is stopping. In between the client waits as long as the server
+   * asks (`RefineryError.retryAfterMs`), else longer each time. 0 when absent: not at all. */
+  retry?: number;
 }
 
 /** How a job is to end that is cancelled. */
@@ -36,11 +40,13 @@ export class Client {
   private readonly server: Server;
   private readonly timeout: number;
   private readonly reconnect: number;
+  private readonly retry: number;
 
   /** `address` is "HOST:PORT", "[IPV6]:PORT" or "unix:PATH". */
   constructor(address = "127.0.0.1:7420", options: ClientOptions = {}) {
     this.timeout = options.timeout ?? 10_000;
     this.reconnect = options.reconnect ?? 60_000;
+    this.retry = options.retry ?? 0;
     if (options.token !== undefined && !/^[\x21-\x7e]+$/.test(options.token)) {
       throw new TypeError("token: give printable ASCII characters");
     }
@@ -68,6 +74,26 @@ export class Client {
       if (event.kind === "image") picture = event;
     }
     return picture!.image; // there is one: events that end without are an error
+  }
+
+  /** Makes the same pictures with several endings, the request's `branches`, and the base's steps once. Gives
+   * them by branch, in the request's order, then by seed; a job that somebody cuts short lacks some. `generate`
+   * gives each picture as soon as it is finished. */
+  async compare(
+    request: Init<wire.GenerateRequest>, limits: Limits & { onEvent?: (event: wire.Event) => void } = {},
+  ): Promise<wire.Image[][]> {
+    if (!request.branches?.length) throw new TypeError("branches is empty: give one for each ending");
+    const pictures: wire.Image[][] = request.branches.map(() => []);
+    for await (const event of this.generate(request, limits)) {
+      limits.onEvent?.(event);
+      if (event.kind !== "image") continue;
+      const branch = pictures[event.image.branch ?? -1];
+      if (branch === undefined) {
+        throw new ProtocolError("a picture came that is of none of the branches asked for: the server may be older than this client");
+      }
+      branch.push(event.image);
+    }
+    return pictures;
   }
 
   /** Hands a job in. It goes on whatever becomes of this client; `watch` follows it. */
@@ -112,6 +138,13 @@ export class Client {
     return this.ask(unary(IMAGES, "CancelJob", wire.CancelJobRequest, wire.Job), { jobId, outcome });
   }
 
+  /** Makes a job that goes on from a paused one, which stays and may be resumed again; `watch` follows it. What
+   * `request` leaves out is as in the paused job: the picture is that of such a request run from the start. */
+  resume(jobId: string, request: Omit<Init<wire.ResumeJobRequest>, "jobId"> = {}): Promise<wire.Job> {
+    const method = unary(IMAGES, "ResumeJob", wire.ResumeJobRequest, wire.Job);
+    return this.askAgain(method, { ...withRequestId(request), jobId });
+  }
+
   /** A finished image's PNG, fetched in pieces, across lost connections too, and checked. */
   async readImage(jobId: string, imageIndex = 0): Promise<Uint8Array> {
     const method = unary(IMAGES, "ReadImage", wire.ReadImageRequest, wire.ImageChunk);
@@ -130,6 +163,13 @@ export class Client {
       }
       return png;
     }
+  }
+
+  /** Part of a finished image's PNG, at most 3 MiB; a `byteCount` of 0 is as many as there are, up to that. */
+  readImageChunk(
+    jobId: string, part: { imageIndex?: number; offset?: bigint; byteCount?: number } = {},
+  ): Promise<wire.ImageChunk> {
+    return this.ask(unary(IMAGES, "ReadImage", wire.ReadImageRequest, wire.ImageChunk), { ...part, jobId });
   }
 
   /** Sends a PNG file, in pieces; gives its name for `seedImage` and `maskImage`. */
@@ -163,6 +203,13 @@ export class Client {
     return this.ask(unary("refinery.v1.Server", "GetStats", wire.GetStatsRequest, wire.ServerStats), {});
   }
 
+  /** Asks whether the server takes the client's token, and as whose: the tenant's name, empty where the server
+   * does not tell its callers apart. All calls bring the token without it. */
+  async authenticate(): Promise<string> {
+    const method = unary("refinery.v1.Server", "Authenticate", wire.AuthenticateRequest, wire.AuthenticateResponse);
+    return (await this.ask(method, { token: this.server.token ?? "" })).tenant;
+  }
+
   /** Sends `payload` there and back. */
   async ping(payload: Uint8Array = new Uint8Array()): Promise<Uint8Array> {
     return (await this.ask(unary("refinery.v1.Server", "Ping", wire.PingMessage, wire.PingMessage), { payload })).payload;
@@ -175,7 +222,7 @@ export class Client {
   }
 
   private async *follow(start: Start, limits: Limits): AsyncGenerator<wire.Event, void, undefined> {
-    const following = new Following(start, this.reconnect);
+    const following = new Following(start, this.reconnect, this.retry);
     const end = limits.timeout === undefined ? undefined : performance.now() + limits.timeout;
     try {
       for (;;) {
@@ -190,7 +237,9 @@ export class Client {
         } catch (error) {
           if (following.hasEnded) return;
           if (!(error instanceof RefineryError)) throw error;
-          await pause(following.delayAfter(error), limits.signal);
+          const delay = following.delayAfter(error);
+          const left = end === undefined ? delay : Math.max(0, end - performance.now());
+          await pause(Math.min(delay, left), limits.signal);
         }
       }
     } finally {
@@ -200,27 +249,32 @@ export class Client {
     }
   }
 
-  private async ask<Ask, Reply>(method: Method<Ask, Reply>, request: Init<Ask>): Promise<Reply> {
-    for await (const reply of call(this.server, method, request, { timeout: this.timeout })) return reply;
-    throw new ProtocolError(`the server ended ${method.name} without an answer`);
+  private ask<Ask, Reply>(method: Method<Ask, Reply>, request: Init<Ask>): Promise<Reply> {
+    return this.tryFor(new Patience(0, this.retry), method, request);
   }
 
   /** For calls that may be made twice: a lost server is tried again. */
-  private async askAgain<Ask, Reply>(method: Method<Ask, Reply>, request: Init<Ask>): Promise<Reply> {
-    const patience = new Patience(this.reconnect);
+  private askAgain<Ask, Reply>(method: Method<Ask, Reply>, request: Init<Ask>): Promise<Reply> {
+    return this.tryFor(new Patience(this.reconnect, this.retry), method, request);
+  }
+
+  private async tryFor<Ask, Reply>(
+    patience: Patience, method: Method<Ask, Reply>, request: Init<Ask>,
+  ): Promise<Reply> {
     for (;;) {
       try {
-        return await this.ask(method, request);
+        for await (const reply of call(this.server, method, request, { timeout: this.timeout })) return reply;
+        throw new ProtocolError(`the server ended ${method.name} without an answer`);
       } catch (error) {
         if (!(error instanceof RefineryError)) throw error;
-        await pause(patience.delayAfter(error), undefined);
+        await pause(patience.delayAfter(error, isForNow(error)), undefined);
       }
     }
   }
 }
 
 /** What is sent again after a lost connection shall begin no second job. */
-function withRequestId(request: Init<wire.GenerateRequest>): Init<wire.GenerateRequest> {
+function withRequestId<Ask extends { requestId?: string }>(request: Ask): Ask {
   return request.requestId ? request : { ...request, requestId: randomUUID() };
 }
 
@@ -240,7 +294,7 @@ function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<v
       signal?.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setTimeout(done, milliseconds);
+    const timer = setTimeout(done, Math.min(milliseconds, 2 ** 31 - 1));
     signal?.addEventListener("abort", done);
     if (signal?.aborted) done();
   });

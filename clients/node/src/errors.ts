@@ -26,6 +26,8 @@ export class RefineryError extends Error {
     /** Whether the same request may succeed later. */
     readonly retryable = false,
     cause?: unknown,
+    /** Milliseconds to wait at least before that; 0 where the server cannot tell. */
+    readonly retryAfterMs = 0,
   ) {
     super(message);
     if (cause !== undefined) Object.defineProperty(this, "cause", { value: cause, enumerable: false });
@@ -75,6 +77,12 @@ export function errorOfStatus(status: Status): RefineryError {
   return made(status.code, status.message, detail);
 }
 
+/** Whether the server refused a call that it may take a little later. */
+export function isForNow(error: RefineryError): boolean {
+  const isServers = !(error instanceof ServerUnreachable || error instanceof ConnectionLost);
+  return isServers && error.retryable && (error.status === "RESOURCE_EXHAUSTED" || error.status === "UNAVAILABLE");
+}
+
 /** What a failed or cancelled job would have ended its events with. */
 export function errorOfJob(error: JobError): RefineryError {
   return made(error.code, error.message, error.detail);
@@ -88,5 +96,7 @@ function made(code: number, message: string, detail: ErrorDetail | undefined): R
     detail?.code,
     detail?.fields,
     detail?.retryable ?? name === "UNAVAILABLE",
+    undefined,
+    detail?.retryAfterMs,
   );
 }

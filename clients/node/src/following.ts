@@ -2,7 +2,7 @@
 
 import type { Method } from "./call.js";
 import type { Init } from "./codec.js";
-import { ConnectionLost, type RefineryError } from "./errors.js";
+import { ConnectionLost, type RefineryError, isForNow } from "./errors.js";
 import { Event, GenerateRequest, WatchRequest } from "./messages.js";
 
 const FIRST_DELAY = 100;
@@ -16,33 +16,44 @@ const watchMethod: Method<WatchRequest, Event> = {
   service: SERVICE, name: "Watch", streams: true, request: WatchRequest, reply: Event,
 };
 
-/** How long, in milliseconds, a server that was lost is tried again; 0 is not at all. One that was never
- * reached is not waited for. */
+/** How long, in milliseconds, a server is tried again: one that was lost for `reconnect`, one that refuses a
+ * call for now for `retry`; 0 is not at all. One that was never reached is not waited for. */
 export class Patience {
   private wasReached = false;
-  private lostAt: number | undefined;
+  /** When the trouble began. */
+  private since: number | undefined;
   private delay = FIRST_DELAY;
 
-  constructor(private readonly limit: number) {}
+  constructor(private readonly reconnect: number, private readonly retry: number) {}
 
-  /** The server was heard: the next loss is a new one. */
+  /** The server was heard: the next trouble is a new one. */
   succeeded(): void {
     this.wasReached = true;
-    this.lostAt = undefined;
+    this.since = undefined;
     this.delay = FIRST_DELAY;
   }
 
-  /** Milliseconds to wait before the next try. Throws the error when there is to be none. */
-  delayAfter(error: RefineryError): number {
-    if (error.status !== "UNAVAILABLE" || !error.retryable) throw error;
-    if (!this.wasReached && !(error instanceof ConnectionLost)) throw error;
-    this.wasReached = true;
+  /** Milliseconds to wait before the next try, at least as many as the server asks for. Throws the error when
+   * there is to be none. `isRefusal`: the call was refused; nothing had come of it. */
+  delayAfter(error: RefineryError, isRefusal: boolean): number {
+    const limit = this.limit(error, isRefusal);
     const now = performance.now();
-    this.lostAt ??= now;
-    if (now + this.delay > this.lostAt + this.limit) throw error;
-    const delay = this.delay;
-    this.delay = Math.min(2 * delay, LONGEST_DELAY);
+    this.since ??= now;
+    const delay = Math.max(this.delay, error.retryAfterMs);
+    if (now + delay > this.since + limit) throw error;
+    this.delay = Math.min(2 * this.delay, LONGEST_DELAY);
     return delay;
+  }
+
+  /** How long what the error tells of is waited out, from its beginning. */
+  private limit(error: RefineryError, isRefusal: boolean): number {
+    const isLost = error instanceof ConnectionLost;
+    let limit = 0;
+    if (isLost || (this.wasReached && error.retryable && error.status === "UNAVAILABLE")) {
+      this.wasReached = true;
+      limit = this.reconnect;
+    }
+    return isRefusal ? Math.max(limit, this.retry) : limit;
   }
 }
 
@@ -65,6 +76,8 @@ export class Following {
   private jobId: string;
   private sequence: bigint;
   private loss: RefineryError | undefined;
+  /** An event came of the call under way, which so was not refused. */
+  private hasTold = false;
   private readonly patience: Patience;
   private readonly isOfAll: boolean;
   /** Leaving the events ends the job. */
@@ -72,16 +85,17 @@ export class Following {
   /** The job's last event has been told, or what ended the events. */
   hasEnded = false;
 
-  constructor(private readonly start: Start, reconnect: number) {
+  constructor(private readonly start: Start, reconnect: number, retry: number) {
     this.jobId = start.jobId ?? "";
     this.sequence = start.afterSequence ?? 0n;
     this.isOfAll = start.generate === undefined && start.jobId === undefined;
     this.cancels = start.generate !== undefined && !start.generate.detach;
-    this.patience = new Patience(reconnect);
+    this.patience = new Patience(reconnect, retry);
   }
 
   /** The next call to make. */
   call(): NextCall {
+    this.hasTold = false;
     if (this.start.generate !== undefined && !(this.loss && this.jobId)) {
       return { method: generateMethod, request: this.start.generate };
     }
@@ -97,6 +111,7 @@ export class Following {
       this.hasEnded = event.kind === "image" && event.image.summary !== undefined;
     }
     this.patience.succeeded();
+    this.hasTold = true;
     return event.kind !== undefined;
   }
 
@@ -107,9 +122,10 @@ export class Following {
 
   /** Milliseconds to wait before the next call. Throws what ends the events. */
   delayAfter(error: RefineryError): number {
+    const isRefusal = !this.hasTold && isForNow(error);
     try {
-      const delay = this.patience.delayAfter(error);
-      this.loss = error;
+      const delay = this.patience.delayAfter(error, isRefusal);
+      if (!isRefusal || this.loss) this.loss = error;
       return delay;
     } catch {
       // What the caller did (a timeout, an abort) leaves the job as it is on the server.

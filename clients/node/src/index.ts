@@ -10,7 +10,7 @@ export {
   ConnectionLost, ProtocolError, RefineryError, ServerUnreachable, type StatusName, errorOfJob, statusNames,
 } from "./errors.js";
 export type {
-  Accepted, Embedding, Ended, Event, GenerateRequest, HandedOff, Handoff, HandoffHistory, Image, Job, JobError,
-  JobState, Lora, LoraApplyTo, Model, ModelRole, Phase, Point, Progress, Queued, Refiner, Resumed, ServerInfo,
-  ServerStats, Size, Summary,
+  Accepted, Branch, BranchPlan, Embedding, Ended, Event, GenerateRequest, HandedOff, Handoff, HandoffHistory, Image,
+  ImageChunk, Job, JobError, JobState, Lora, LoraApplyTo, Model, ModelRole, PausePoint, Phase, Point, Progress, Queued,
+  Refiner, Resumed, ResumeJobRequest, ServerInfo, ServerStats, Size, Summary, Ticket,
 } from "./messages.js";

@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 
 import { DecodeError, decode, encode } from "../dist/codec.js";
 import { Client, ConnectionLost, RefineryError, ServerUnreachable } from "../dist/index.js";
-import { GenerateRequest, PingMessage, ServerStats } from "../dist/messages.js";
+import { ErrorDetail, GenerateRequest, PingMessage, Response, ServerStats } from "../dist/messages.js";
 import { RealServer, binary, withPeer } from "./server.mjs";
 
 const small = { positivePrompt: "a red fox", width: 64, height: 64, steps: 4, seed: 7n };
@@ -109,6 +109,49 @@ describe("a lost connection", () => {
   });
 });
 
+describe("a call that is refused for now", () => {
+  const wait = 300;
+  const busy = refusal("tooManyCalls", { retryable: true, retryAfterMs: wait });
+  const final = refusal("valueTooLarge", {});
+  const served = reply("two stages").bytes;
+  const generate = (client) => client.generateImage({ positivePrompt: "a red fox" });
+  const ping = (client) => client.ping();
+
+  for (const [name, call, replies, retry, status, waits] of [
+    ["events are asked for again, as late as the server says", generate, [busy, busy, served], 60_000, "OK", 2 * wait],
+    ["so is a short call", ping, [busy, response({ payload: new Uint8Array() })], 60_000, "OK", wait],
+    ["not without the caller's wish", generate, [busy, served], undefined, "RESOURCE_EXHAUSTED", 0],
+    ["nor a short one", ping, [busy, served], undefined, "RESOURCE_EXHAUSTED", 0],
+    ["nor later than the caller waits", generate, [busy, served], wait / 2, "RESOURCE_EXHAUSTED", 0],
+    ["nor what is refused for good", generate, [final, served], 60_000, "RESOURCE_EXHAUSTED", 0],
+  ]) {
+    test(name, async () => {
+      await withPeer(replies, async (address) => {
+        const begin = performance.now();
+        const outcome = await call(new Client(address, { retry })).then(() => "OK", (error) => error.status);
+        assert.equal(outcome, status);
+        // A timer may be early by less than a millisecond.
+        assert(performance.now() - begin > waits - waits / wait);
+      });
+    });
+  }
+
+  function refusal(code, more) {
+    const value = encode(ErrorDetail, { code, ...more });
+    const detail = { typeUrl: "type.googleapis.com/refinery.v1.ErrorDetail", value };
+    return response({ status: { code: 8, message: "no", details: [detail] } });
+  }
+
+  function response(message) {
+    const payload = encode(Response, message);
+    const header = Buffer.alloc(10);
+    header.writeUInt32BE(payload.length);
+    header.writeUInt32BE(1, 4);
+    header[8] = 2;
+    return Buffer.concat([header, payload]);
+  }
+});
+
 test("nobody listening is unreachable, with advice", async () => {
   await assert.rejects(new Client("127.0.0.1:1").ping(), (error) => {
     assert(error instanceof ServerUnreachable);
@@ -157,6 +200,56 @@ describe("the real server", { skip: binary ? false : "REFINERY_BINARY does not n
     assert.equal((await client.serverStats()).finished, 1n);
     const again = await client.generateImage({ ...small, seedImage: await client.upload(png), strength: 0.5 });
     assert.equal(again.summary.baseSteps, 2);
+  });
+
+  test("pictures are compared by branch and seed", async () => {
+    const refiner = { model: "tiny-refiner" };
+    const endings = [{}, { refiner: { startStep: 3 } }];
+    const pictures = await client.compare({ ...small, numberResults: 2, refiner, branches: endings });
+    assert.deepEqual(pictures.map((branch) => branch.length), [2, 2]);
+    for (const [index, image] of pictures[1].entries()) {
+      const own = { ...small, seed: 7n + BigInt(index), refiner: { ...refiner, startStep: 3 } };
+      assert(Buffer.from(image.png).equals((await client.generateImage(own)).png));
+    }
+    await assert.rejects(client.compare(small), /branches is empty/);
+  });
+
+  test("a paused job is paused again and thrown away", async () => {
+    const request = { ...small, refiner: { model: "tiny-refiner", startStep: 3 }, pauseAt: { step: 1 } };
+    const job = await client.submit(request);
+    for await (const event of client.watch(job.id)) if (event.kind === "image") assert.equal(event.image.pausedStep, 1);
+    for (let attempt = 0; attempt < 2; attempt++) {
+      // The same call under its id is the same job.
+      const later = await client.resume(job.id, { requestId: "later", pauseAt: { handoff: true } });
+      assert.deepEqual([later.id, later.resumes], ["later", job.id]);
+    }
+    for await (const event of client.watch("later")) if (event.kind === "image") assert.equal(event.image.pausedStep, 2);
+    assert.equal((await client.job("later")).state, "PAUSED");
+    assert.equal((await client.cancel("later")).state, "CANCELLED");
+    await assert.rejects(client.resume("later"), RefineryError);
+    await assert.rejects(client.resume(job.id, { sede: 7n }), /no field sede/);
+  });
+
+  test("a picture is read in parts of the caller's size", async () => {
+    const request = { ...small, requestId: "in parts" };
+    const { png } = await client.generateImage(request);
+    const chunk = await client.readImageChunk("in parts", { offset: 5n, byteCount: 10 });
+    assert(Buffer.from(chunk.data).equals(png.subarray(5, 15)));
+    assert.equal(chunk.byteCount, BigInt(png.length));
+  });
+
+  test("a token is asked about", async () => {
+    assert.equal(await client.authenticate(), "");
+    const guarded = await RealServer.started({ REFINERY_TOKENS: "alice alice-0123456789" });
+    try {
+      assert.equal(await new Client(guarded.address, { token: "alice-0123456789" }).authenticate(), "alice");
+      for (const token of [undefined, "mallory-0123456789"]) {
+        const asked = new Client(guarded.address, { token }).authenticate();
+        await assert.rejects(asked, (error) => error.status === "UNAUTHENTICATED");
+      }
+    } finally {
+      await guarded.kill();
+    }
   });
 
   test("all jobs are watched", async () => {

@@ -19,6 +19,7 @@ function requestOf(json) {
   const entries = Object.entries(json).map(([name, value]) => {
     const key = name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
     if (key === "seed" || key === "deadlineMs") return [key, BigInt(value)];
+    if (key === "pauseAt") return [key, value === "handoff" ? { handoff: true } : { step: value }];
     return [key, typeof value === "object" ? requestOf(value) : value];
   });
   return Object.fromEntries(entries);
@@ -71,6 +72,7 @@ describe("scenarios", { skip: binary ? false : "REFINERY_BINARY does not name a 
         await checkPicture(client, seen.at(-1), scenario);
       }
       if (scenario.job_state) await checkState(client, seen[0].jobId, scenario.job_state);
+      if (scenario.resume) await checkResumed(client, seen[0].jobId, scenario.resume);
     });
   }
 });
@@ -78,9 +80,26 @@ describe("scenarios", { skip: binary ? false : "REFINERY_BINARY does not name a 
 async function checkPicture(client, { jobId, image }, scenario) {
   assert.deepEqual(createHash("sha256").update(image.png).digest(), Buffer.from(image.sha256));
   assert.equal(image.summary.isCutShort, scenario.is_cut_short ?? false);
-  if ("base_steps" in scenario) assert.equal(image.summary.baseSteps, scenario.base_steps);
-  if ("refiner_steps" in scenario) assert.equal(image.summary.refinerSteps, scenario.refiner_steps);
+  assert.equal(image.pausedStep, scenario.paused_step ?? 0);
+  checkSteps(image, scenario);
   if (scenario.read_again) assert(Buffer.from(image.png).equals(await client.readImage(jobId)));
+}
+
+function checkSteps({ summary }, said) {
+  if ("base_steps" in said) assert.equal(summary.baseSteps, said.base_steps);
+  if ("refiner_steps" in said) assert.equal(summary.refinerSteps, said.refiner_steps);
+}
+
+async function checkResumed(client, jobId, said) {
+  const job = await client.resume(jobId, requestOf(said.with));
+  assert.equal(job.resumes, jobId);
+  const seen = [];
+  for await (const event of client.watch(job.id)) seen.push(event);
+  assert.match(seen.map(letterOf).join(""), new RegExp(said.events));
+  const { image } = seen.at(-1);
+  checkSteps(image, said);
+  const whole = await client.generateImage(requestOf(said.same_as));
+  assert(Buffer.from(image.png).equals(whole.png), "its picture is not that of the whole request");
 }
 
 /** A job's end takes effect before its next step. */
@@ -97,18 +116,19 @@ async function checkState(client, jobId, state) {
 describe("replies", () => {
   for (const entry of table("replies.json")) {
     test(entry.name, async () => {
-      let [seen, outcome] = ["", "OK"];
+      let [seen, outcome, retryAfter] = ["", "OK", 0];
       await withPeer([Buffer.from(entry.bytes, "hex")], async (address) => {
         const client = new Client(address, { reconnect: 0 });
         try {
           for await (const event of client.generate({ positivePrompt: "a red fox" })) seen += letterOf(event);
         } catch (error) {
+          retryAfter = error.retryAfterMs;
           if (error instanceof ConnectionLost) outcome = "lost";
           else if (error instanceof ProtocolError) outcome = "broken";
           else outcome = error.status;
         }
       });
-      assert.deepEqual([seen, outcome], [entry.events, entry.outcome]);
+      assert.deepEqual([seen, outcome, retryAfter], [entry.events, entry.outcome, entry.retry_after_ms ?? 0]);
     });
   }
 });

@@ -18,10 +18,12 @@ export class RealServer {
     this.socket = `unix:${join(folder, "socket")}`;
   }
 
-  static async started() {
+  /** `environment` is on top of this process's. */
+  static async started(environment = {}) {
     const [port, close] = await listening(createServer());
     close();
     const server = new RealServer(port);
+    server.environment = { ...process.env, ...environment };
     await server.start();
     return server;
   }
@@ -30,6 +32,7 @@ export class RealServer {
   start() {
     this.process = spawn(binary, ["serve", "--listen", this.socket, "--listen", this.address, "--data", this.data], {
       stdio: ["ignore", "ignore", "pipe"],
+      env: this.environment,
     });
     return new Promise((resolve, reject) => {
       let log = "";

@@ -79,6 +79,7 @@ TWO_STAGES = [
 
 # Two seeds in two endings each, asked for as the base alone and a refiner: the base goes from
 # handoff to handoff, so the refiner's comes first.
+FOUR = {**PICTURE, "image_count": 4}
 TWO_BRANCHES = [
     event(
         1,
@@ -106,14 +107,14 @@ TWO_BRANCHES = [
     event(2, progress={"phase": 3, "step": 2, "steps": 3, "branch": 1, "job_step": 2}),
     event(3, handed_off={"handoff": {"step": 3}, "branch": 1}),
     event(4, progress={"phase": 4, "step": 3, "steps": 3, "branch": 1, "job_step": 3}),
-    event(5, image={**PICTURE, "png": b"refined 5", "branch": 1}),
+    event(5, image={**FOUR, "png": b"refined 5", "branch": 1}),
     event(6, progress={"phase": 3, "step": 3, "steps": 3, "branch": 0, "job_step": 4}),
-    event(7, image={**PICTURE, "png": b"alone 5", "image_index": 1, "branch": 0}),
-    event(8, image={**PICTURE, "png": b"refined 6", "image_index": 2, "branch": 1}),
+    event(7, image={**FOUR, "png": b"alone 5", "image_index": 1, "branch": 0}),
+    event(8, image={**FOUR, "png": b"refined 6", "image_index": 2, "branch": 1}),
     event(
         9,
         image={
-            **PICTURE,
+            **FOUR,
             "png": b"alone 6",
             "image_index": 3,
             "branch": 0,

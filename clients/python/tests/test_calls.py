@@ -226,8 +226,9 @@ def test_an_error_status_carries_its_detail() -> None:
 
 
 def test_an_error_survives_pickling() -> None:
+    detail = ErrorDetail(code="c", fields=["f"], retryable=True, retry_after_ms=5)
     with pytest.raises(FailedPrecondition) as caught:
-        results_of(generating(), failure(9, "no", ErrorDetail(code="c", fields=["f"])))
+        results_of(generating(), failure(9, "no", detail))
     copy = pickle.loads(pickle.dumps(caught.value))
     assert type(copy) is FailedPrecondition
     assert vars(copy) == vars(caught.value)

@@ -27,6 +27,7 @@ from refinery_client import (
     HandedOff,
     Image,
     Outcome,
+    PausePoint,
     Phase,
     Progress,
     ProtocolError,
@@ -112,10 +113,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def test_a_scenario_goes_as_the_table_says(
     server: Server, open_events: Callable[..., Events], scenario: dict[str, Any]
 ) -> None:
-    request = dict(scenario["request"])
-    prompt = request.pop("positive_prompt")
-    if "refiner" in request:
-        request["refiner"] = Refiner(**request["refiner"])
+    prompt, request = arguments_of(scenario["request"])
     client = Client(server.address)
     events = open_events(server.address).of(
         "generate", prompt, timeout=scenario.get("timeout_seconds"), **request
@@ -156,6 +154,20 @@ def test_a_scenario_goes_as_the_table_says(
         check_picture(client, seen[-1], scenario)
     if "job_state" in scenario:
         check_state(client, seen[0].job_id, scenario["job_state"])
+    if "resume" in scenario:
+        resumed = open_events(server.address)
+        check_resumed(client, resumed, seen[0].job_id, scenario["resume"])
+
+
+def arguments_of(request: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The prompt and the client's options of a request of the table."""
+    options = dict(request)
+    if "refiner" in options:
+        options["refiner"] = Refiner(**options["refiner"])
+    if "pause_at" in options:
+        point = options["pause_at"]
+        options["pause_at"] = PausePoint.HANDOFF if point == "handoff" else PausePoint.step(point)
+    return options.pop("positive_prompt", ""), options
 
 
 def check_picture(client: Client, image: Event, scenario: dict[str, Any]) -> None:
@@ -163,10 +175,28 @@ def check_picture(client: Client, image: Event, scenario: dict[str, Any]) -> Non
     assert hashlib.sha256(image.png).digest() == image.sha256
     assert image.summary is not None
     assert image.summary.is_cut_short == scenario.get("is_cut_short", False)
-    for name in ("base_steps", "refiner_steps"):
-        assert getattr(image.summary, name) == scenario.get(name, getattr(image.summary, name))
+    assert image.paused_step == scenario.get("paused_step")
+    check_steps(image, scenario)
     if scenario.get("read_again"):
         assert client.read_image(image.job_id) == image.png
+
+
+def check_steps(image: Image, said: dict[str, Any]) -> None:
+    for name in ("base_steps", "refiner_steps"):
+        assert getattr(image.summary, name) == said.get(name, getattr(image.summary, name))
+
+
+def check_resumed(client: Client, events: Events, job_id: str, said: dict[str, Any]) -> None:
+    _, options = arguments_of(said["with"])
+    job = client.resume(job_id, **options)
+    assert job.resumes == job_id
+    seen = list(events.of("watch", job.id))
+    assert re.search(said["events"], "".join(letter(event) for event in seen))
+    image = seen[-1]
+    assert isinstance(image, Image)
+    check_steps(image, said)
+    prompt, whole = arguments_of(said["same_as"])
+    assert image.png == client.generate_image(prompt, **whole).png
 
 
 def check_state(client: Client, job_id: str, state: str) -> None:
@@ -179,13 +209,13 @@ def check_state(client: Client, job_id: str, state: str) -> None:
 
 @pytest.mark.parametrize("entry", REPLIES, ids=[entry["name"] for entry in REPLIES])
 def test_a_reply_is_understood_as_the_table_says(
-    open_events: Callable[..., Events], entry: dict[str, str]
+    open_events: Callable[..., Events], entry: dict[str, Any]
 ) -> None:
     def script(peer: Peer) -> None:
         peer.read_request()
         peer.send(bytes.fromhex(entry["bytes"]))
 
-    seen, outcome = "", "OK"
+    seen, outcome, retry_after_ms = "", "OK", None
     with FakeServer(script) as server:
         try:
             for event in open_events(server.address, reconnect=0).of("generate", "a red fox"):
@@ -195,5 +225,6 @@ def test_a_reply_is_understood_as_the_table_says(
         except ProtocolError:
             outcome = "broken"
         except RefineryError as error:
-            outcome = error.status.name
+            outcome, retry_after_ms = error.status.name, error.retry_after_ms
     assert (seen, outcome) == (entry["events"], entry["outcome"])
+    assert retry_after_ms == entry.get("retry_after_ms")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -59,3 +60,28 @@ def test_a_program_of_the_readme_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     exec(block.replace("127.0.0.1:7420", server_address), {"__name__": "readme"})
+
+
+def commands_to_run() -> list[str]:
+    """The README's command lines, in their order: one may need what another one made."""
+    readme = (CLIENTS / "python" / "README.md").read_text()
+    return re.findall(r"^    (python -m refinery_client \w.*)$", readme, re.MULTILINE)
+
+
+@pytest.mark.server
+def test_the_command_lines_of_the_readme_run(server_address: str, tmp_path: Path) -> None:
+    commands = commands_to_run()
+    assert len(commands) >= 10
+    for command in commands:
+        run = subprocess.run(
+            [sys.executable, *shlex.split(command)[1:]],
+            cwd=tmp_path,
+            env={**os.environ, "REFINERY_SERVER": server_address},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, f"{command}\n{run.stderr}"
+    made = {path.name for path in tmp_path.iterdir()}
+    compared = {"picture-none.png", "picture-19.png", "picture-80pct.png"}
+    assert made >= {"fox.png", "picture.png", "refined.png", *compared}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,6 +30,8 @@ from refinery_client import (
     Phase,
     ProtocolError,
     Refiner,
+    RefineryError,
+    ResourceExhausted,
     Unauthenticated,
 )
 from refinery_client._proto import refinery_pb2
@@ -79,7 +82,7 @@ class AsyncFace:
 
 def client_options(options: dict[str, Any]) -> dict[str, Any]:
     """Takes out those that are the client's."""
-    return {name: options.pop(name) for name in ("token", "reconnect") if name in options}
+    return {name: options.pop(name) for name in ("token", "reconnect", "retry") if name in options}
 
 
 Face = SyncFace | AsyncFace
@@ -414,6 +417,91 @@ def test_a_server_that_never_gets_on_is_given_up(face: Face) -> None:
     assert 2 <= len(server.peers) <= 5
 
 
+WAIT_SECONDS = 0.3
+BUSY = failure(
+    8,
+    "too many calls",
+    refinery_pb2.ErrorDetail(
+        code="tooManyCalls", retryable=True, retry_after_ms=round(1000 * WAIT_SECONDS)
+    ),
+)
+STOPPING = failure(14, "stopping", refinery_pb2.ErrorDetail(code="serverStopping", retryable=True))
+FOR_GOOD = failure(8, "too large", refinery_pb2.ErrorDetail(code="valueTooLarge"))
+PONG = reply()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "answers", "waits"),
+    [
+        ("generate", ["a red fox"], [BUSY, BUSY, TWO_STAGES], 2 * WAIT_SECONDS),
+        ("generate", ["a red fox"], [STOPPING, TWO_STAGES], 0),
+        ("watch", ["job"], [BUSY, TWO_STAGES], WAIT_SECONDS),
+        ("submit", ["a red fox"], [BUSY, STOPPING, JOB_REPLY], WAIT_SECONDS),
+        ("job", ["fox"], [BUSY, JOB_REPLY], WAIT_SECONDS),
+        ("ping", [], [BUSY, PONG], WAIT_SECONDS),
+    ],
+)
+def test_what_the_server_refuses_for_now_is_asked_again_on_request(
+    face: Face, name: str, arguments: list[str], answers: list[bytes], waits: float
+) -> None:
+    script = Script(*answers)
+    begin = time.monotonic()
+    with FakeServer(script) as server:
+        face.call(server.address, name, *arguments, retry=60)
+    assert time.monotonic() - begin >= waits
+    assert len(script.requests) == len(answers)
+    # It is one job whatever the number of calls.
+    assert len(set(script.requests)) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "retry"),
+    [(BUSY, 0), (STOPPING, 0), (BUSY, WAIT_SECONDS / 2), (FOR_GOOD, 60)],
+)
+@pytest.mark.parametrize("name", ["generate", "submit"])
+def test_a_refusal_is_told_where_nobody_asked_for_more(
+    face: Face, name: str, answer: bytes, retry: float
+) -> None:
+    script = Script(answer)
+    with FakeServer(script) as server, pytest.raises(RefineryError) as caught:
+        face.call(server.address, name, "a red fox", retry=retry)
+    assert caught.value.retry_after_ms == (300 if answer is BUSY else None)
+    assert len(script.requests) == 1
+
+
+def test_a_job_s_own_failure_is_no_refusal(face: Face) -> None:
+    """It would fail again: its request is attached to it."""
+    script = Script([*TWO_STAGES[:3], BUSY])
+    with FakeServer(script) as server, pytest.raises(ResourceExhausted):
+        face.call(server.address, "generate", "a red fox", retry=60)
+    assert script.methods == ["Generate"]
+
+
+def test_a_timeout_ends_the_wait_after_a_refusal(face: Face) -> None:
+    far = failure(8, "no", refinery_pb2.ErrorDetail(retryable=True, retry_after_ms=50_000))
+    with FakeServer(Script(far)) as server, pytest.raises(DeadlineExceeded):
+        face.call(server.address, "generate", "a red fox", retry=60, timeout=0.3)
+
+
+def test_a_lost_server_that_stops_is_waited_for_as_long_as_it_asks(face: Face) -> None:
+    busy = refinery_pb2.ErrorDetail(
+        code="serverStopping", retryable=True, retry_after_ms=round(1000 * WAIT_SECONDS)
+    )
+    script = Script(TWO_STAGES[:3], failure(14, "stopping", busy), TWO_STAGES)
+    begin = time.monotonic()
+    with FakeServer(script) as server:
+        face.call(server.address, "watch", "job")
+    assert time.monotonic() - begin >= WAIT_SECONDS
+
+
+def test_a_token_is_asked_about(face: Face) -> None:
+    script = Script(reply(refinery_pb2.AuthenticateResponse(tenant="alice").SerializeToString()))
+    with FakeServer(script) as server:
+        assert face.call(server.address, "authenticate", token="s3cret") == "alice"
+    request = script.request(0, refinery_pb2.AuthenticateRequest.FromString)
+    assert request.token == "s3cret"
+
+
 def test_the_token_goes_with_every_call(face: Face) -> None:
     script = Script(JOB_REPLY, TWO_STAGES)
     with FakeServer(script) as server:
@@ -430,9 +518,11 @@ def test_a_token_that_no_header_can_carry_is_refused_untold(token: str) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf")])
-def test_a_senseless_patience_is_refused(seconds: float) -> None:
-    with pytest.raises(ValueError, match="reconnect"):
-        AsyncClient(reconnect=seconds)
+@pytest.mark.parametrize("name", ["reconnect", "retry"])
+def test_a_senseless_patience_is_refused(name: str, seconds: float) -> None:
+    for kind in (Client, AsyncClient):
+        with pytest.raises(ValueError, match=name):
+            kind(**{name: seconds})
 
 
 def test_a_notebook_shows_an_image() -> None:

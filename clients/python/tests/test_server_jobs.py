@@ -31,8 +31,10 @@ from refinery_client import (
     PausePoint,
     Progress,
     Refiner,
+    ResourceExhausted,
     Resumed,
     Ticket,
+    Unauthenticated,
 )
 from refinery_client.parameters import GenerateOptions, ResumeOptions
 
@@ -274,6 +276,26 @@ def test_asyncio_compares_and_resumes(server: Server) -> None:
                 assert last.png == image.png
 
     asyncio.run(body())
+
+
+def test_a_token_is_asked_about_and_its_limit_is_waited_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as environment:
+        environment.setenv("REFINERY_TOKENS", "alice alice-0123456789 calls-per-minute=60")
+        server = Server(tmp_path)
+    try:
+        with pytest.raises(Unauthenticated):
+            Client(server.address, token="mallory-0123456789").authenticate()
+        client = Client(server.address, token="alice-0123456789")
+        assert client.authenticate() == "alice"
+        with pytest.raises(ResourceExhausted) as caught:
+            all(client.ping() for _ in range(200))
+        assert caught.value.code == "tooManyCalls"
+        assert 1 <= (caught.value.retry_after_ms or 0) <= 1000
+        Client(server.address, token="alice-0123456789", retry=PATIENCE_SECONDS).ping()
+    finally:
+        server.kill()
 
 
 def test_events_go_on_after_the_server_was_killed(server: Server) -> None:

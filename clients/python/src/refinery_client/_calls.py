@@ -186,6 +186,11 @@ def _error_of(status: WireStatus) -> RefineryError:
             except DecodeError:
                 continue
             return error_of_status(
-                status.code, status.message, error.code, error.fields, error.retryable
+                status.code,
+                status.message,
+                error.code,
+                error.fields,
+                error.retryable,
+                error.retry_after_ms,
             )
     return error_of_status(status.code, status.message, retryable=status.code == Status.UNAVAILABLE)

@@ -325,7 +325,14 @@ def state_of(number: int) -> JobState:
 def error_of_job(error: refinery_pb2.JobError) -> RefineryError:
     """What would have been raised at the end of the job's events."""
     detail = error.detail
-    return error_of_status(error.code, error.message, detail.code, detail.fields, detail.retryable)
+    return error_of_status(
+        error.code,
+        error.message,
+        detail.code,
+        detail.fields,
+        detail.retryable,
+        detail.retry_after_ms,
+    )
 
 
 def size_of(size: refinery_pb2.Size) -> Size:
@@ -438,6 +445,14 @@ def _ping_payload(data: bytes) -> bytes:
     return refinery_pb2.PingMessage.FromString(data).payload
 
 
+def authenticate_request(token: str | None) -> bytes:
+    return refinery_pb2.AuthenticateRequest(token=token or "").SerializeToString()
+
+
+def _tenant(data: bytes) -> str:
+    return refinery_pb2.AuthenticateResponse.FromString(data).tenant
+
+
 def health_request(service: str) -> bytes:
     return health_pb2.HealthCheckRequest(service=service).SerializeToString()
 
@@ -460,5 +475,6 @@ UPLOAD_IMAGE = Method("refinery.v1.ImageGeneration", "UploadImage", streams=Fals
 LIST_MODELS = Method("refinery.v1.Models", "ListModels", streams=False, decode=_models)
 GET_INFO = Method("refinery.v1.Server", "GetInfo", streams=False, decode=_server_info)
 GET_STATS = Method("refinery.v1.Server", "GetStats", streams=False, decode=_server_stats)
+AUTHENTICATE = Method("refinery.v1.Server", "Authenticate", streams=False, decode=_tenant)
 PING = Method("refinery.v1.Server", "Ping", streams=False, decode=_ping_payload)
 CHECK_HEALTH = Method("grpc.health.v1.Health", "Check", streams=False, decode=_health)

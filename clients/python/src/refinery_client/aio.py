@@ -20,12 +20,13 @@ from ._address import (
 )
 from ._calls import Call, CallState, Method, checked_token
 from ._deadline import Deadline, checked_timeout
-from ._following import Following, FollowingAll, Patience, checked_reconnect
+from ._following import Following, FollowingAll, Patience, Persistence
 from .errors import (
     ConnectionLost,
     DeadlineExceeded,
     RefineryError,
     client_closed,
+    is_for_now,
     protocol_error,
 )
 from .events import Event, Image, JobState, Progress
@@ -54,11 +55,12 @@ class AsyncClient:
         timeout: float | None = 10,
         token: str | None = None,
         reconnect: float = 60,
+        retry: float = 0,
     ) -> None:
         self._address = parse_address(address)
         self._timeout = checked_timeout(timeout)
         self._token = checked_token(token)
-        self._reconnect = checked_reconnect(reconnect)
+        self._persistence = Persistence(reconnect, retry)
         self._connections: set[_Connection] = set()
         self._is_closed = False
 
@@ -95,7 +97,7 @@ class AsyncClient:
         with ``detach`` outlives a lost connection, and any job a restart of a server that keeps
         jobs: the events then go on.
         """
-        following = Following.of_generate(positive_prompt, options, self._reconnect, timeout)
+        following = Following.of_generate(positive_prompt, options, self._persistence, timeout)
         return self._follow(following, timeout)
 
     async def generate_image(
@@ -140,7 +142,7 @@ class AsyncClient:
         """A job's events: what still counts of those after ``after_sequence`` (0: of all), then
         what comes, to the job's end; raises as ``generate`` does. Leaving it changes nothing for
         the job."""
-        following = Following.of_watch(job_id, after_sequence, self._reconnect, timeout)
+        following = Following.of_watch(job_id, after_sequence, self._persistence, timeout)
         return self._follow(following, timeout)
 
     def watch_all(self, *, timeout: float | None = None) -> AsyncGenerator[Event, None]:
@@ -148,7 +150,7 @@ class AsyncClient:
         without their PNG, and each job's end as Ended. After a lost connection the standing is
         told again."""
         checked_timeout(timeout)
-        return self._follow(FollowingAll(self._reconnect), timeout)
+        return self._follow(FollowingAll(self._persistence), timeout)
 
     async def job(self, job_id: str) -> Job:
         """The job as it is now."""
@@ -206,6 +208,12 @@ class AsyncClient:
             if name is not None:
                 return name
         raise protocol_error("the server does not take in the picture")
+
+    async def authenticate(self) -> str:
+        """Asks whether the server takes the client's token, and as whose: the tenant's name, empty
+        where the server does not tell its callers apart. All calls bring the token without it."""
+        request = _messages.authenticate_request(self._token)
+        return await self._ask(_messages.AUTHENTICATE, request)
 
     async def ping(self, payload: bytes = b"") -> float:
         """Sends ``payload`` there and back; returns the seconds it took, connecting included."""
@@ -266,25 +274,31 @@ class AsyncClient:
             if (job_id := following.abandoned_job) is not None:
                 with suppress(RefineryError):
                     request = _job_messages.cancel_request(job_id, Outcome.DISCARD)
-                    await self._ask(_job_messages.CANCEL_JOB, request, is_closing=True)
+                    await self._ask_once(_job_messages.CANCEL_JOB, request, is_closing=True)
 
-    async def _ask(
-        self, method: Method[Result], payload: bytes = b"", *, is_closing: bool = False
+    async def _ask(self, method: Method[Result], payload: bytes = b"") -> Result:
+        patience = Patience(self._persistence.of_short_calls)
+        return await self._ask_with(patience, method, payload)
+
+    async def _ask_again(self, method: Method[Result], payload: bytes) -> Result:
+        """For calls that may be made twice: a lost server is tried again."""
+        return await self._ask_with(Patience(self._persistence), method, payload)
+
+    async def _ask_with(self, patience: Patience, method: Method[Result], payload: bytes) -> Result:
+        while True:
+            try:
+                return await self._ask_once(method, payload)
+            except RefineryError as error:
+                delay = patience.delay_after(error, is_for_now(error))
+            await asyncio.sleep(delay)
+
+    async def _ask_once(
+        self, method: Method[Result], payload: bytes, *, is_closing: bool = False
     ) -> Result:
         call = Call(method, payload, self._timeout, token=self._token)
         stream = self._stream(call, Deadline(self._timeout), is_closing=is_closing)
         async with aclosing(stream) as results:
             return await anext(results)
-
-    async def _ask_again(self, method: Method[Result], payload: bytes) -> Result:
-        """For calls that may be made twice: a lost server is tried again."""
-        patience = Patience(self._reconnect)
-        while True:
-            try:
-                return await self._ask(method, payload)
-            except RefineryError as error:
-                delay = patience.delay_after(error)
-            await asyncio.sleep(delay)
 
     async def _stream(
         self, call: Call[Result], deadline: Deadline, *, is_closing: bool = False

@@ -34,7 +34,8 @@ class RefineryError(Exception):
     ``message`` says what was wrong, what is allowed and what to do; ``status`` is its kind;
     ``code`` the contract's name for it, such as ``invalidRefinerStartStep``, or empty; ``fields``
     the request's fields at fault in the contract's camelCase, such as ``refiner.startStep``;
-    ``retryable`` says whether the same request may succeed later.
+    ``retryable`` says whether the same request may succeed later, ``retry_after_ms`` how many
+    milliseconds to wait at least before that, None where the server cannot tell.
     """
 
     def __init__(
@@ -44,14 +45,16 @@ class RefineryError(Exception):
         code: str = "",
         fields: Iterable[str] = (),
         retryable: bool = False,
+        retry_after_ms: int | None = None,
     ) -> None:
         # All of it goes into args, so that an error survives pickling (multiprocessing).
-        super().__init__(message, status, code, tuple(fields), retryable)
+        super().__init__(message, status, code, tuple(fields), retryable, retry_after_ms)
         self.message = message
         self.status = status
         self.code = code
         self.fields = tuple(fields)
         self.retryable = retryable
+        self.retry_after_ms = retry_after_ms
 
     def __str__(self) -> str:
         return self.message
@@ -130,7 +133,12 @@ _CLASSES: dict[Status, type[RefineryError]] = {
 
 
 def error_of_status(
-    number: int, message: str, code: str = "", fields: Iterable[str] = (), retryable: bool = False
+    number: int,
+    message: str,
+    code: str = "",
+    fields: Iterable[str] = (),
+    retryable: bool = False,
+    retry_after_ms: int = 0,
 ) -> RefineryError:
     """The error for a status number from the wire; an unknown number counts as UNKNOWN."""
     try:
@@ -138,7 +146,14 @@ def error_of_status(
     except ValueError:
         status = Status.UNKNOWN
     message = message or f"the server answered {status.name} without a message"
-    return _CLASSES.get(status, RefineryError)(message, status, code, fields, retryable)
+    kind = _CLASSES.get(status, RefineryError)
+    return kind(message, status, code, fields, retryable, retry_after_ms or None)
+
+
+def is_for_now(error: RefineryError) -> bool:
+    """Whether the server refused a call that it may take a little later."""
+    is_servers = not isinstance(error, ServerUnreachable | ConnectionLost)
+    return is_servers and error.retryable and isinstance(error, ResourceExhausted | Unavailable)
 
 
 def protocol_error(message: str) -> ProtocolError:
