@@ -28,6 +28,7 @@ struct ReplyTests {
             outcome = "broken"
         } catch let error as GenerationError {
             outcome = Table.name(of: error.status)
+            #expect(error.retryAfterMilliseconds == reply.retryAfterMs)
         }
         #expect(letters == reply.events)
         // The server's own errors and what the client finds in a reply have one type here.

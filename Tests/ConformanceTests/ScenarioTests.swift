@@ -77,6 +77,29 @@ private final class ScenarioRunner {
         if let state = scenario.jobState {
             try await checkEnd(of: try #require(seen.first, name).jobID, state, client, name)
         }
+        if let resume = scenario.resume {
+            try await check(resume, of: try #require(seen.first, name).jobID, client, name)
+        }
+    }
+
+    /// The paused job's picture, finished by another job, is that of the whole request.
+    private func check(
+        _ resume: Resumption, of jobID: String, _ client: RefineryClient, _ name: Comment
+    ) async throws {
+        let job = try await client.resume(resume.request(jobID: jobID))
+        var letters = ""
+        var last: Event.Image?
+        for try await event in client.watch(job.id) {
+            letters.append(Table.letter(of: event))
+            if case .image(let image) = event.content { last = image }
+        }
+        #expect(try letters.contains(Regex(resume.events)), "\(name): \(letters)")
+        let image = try #require(last, name)
+        #expect(image.summary?.baseSteps == resume.baseSteps, name)
+        #expect(image.summary?.refinerSteps == resume.refinerSteps, name)
+        for try await event in client.generate(try resume.whole) {
+            if case .image(let whole) = event.content { #expect(whole.png == image.png, name) }
+        }
     }
 
     private func checkPicture(
@@ -90,6 +113,7 @@ private final class ScenarioRunner {
         }
         #expect(SHA256.digest(of: image.png) == image.sha256, name)
         let summary = try #require(image.summary, name)
+        #expect(image.pausedStep == scenario.pausedStep, name)
         #expect(summary.isCutShort == scenario.isCutShort ?? false, name)
         #expect(summary.baseSteps == scenario.baseSteps ?? summary.baseSteps, name)
         #expect(summary.refinerSteps == scenario.refinerSteps ?? summary.refinerSteps, name)

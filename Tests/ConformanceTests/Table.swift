@@ -64,10 +64,12 @@ struct Scenario: Decodable {
     var code: String?
     var fields: [String]?
     var jobState: String?
+    var pausedStep: Int?
+    var resume: Resumption?
 
     enum CodingKeys: String, CodingKey {
         case name, events, baseSteps, refinerSteps, isCutShort, readAgain, outcome, timeoutSeconds
-        case status, code, fields, jobState
+        case status, code, fields, jobState, pausedStep, resume
         case requestFields = "request"
         case leave = "leaveAt"
         case cancel = "cancelAt"
@@ -92,11 +94,32 @@ struct Scenario: Decodable {
     }
 
     /// Whatever it asks for, also what no job may.
-    var request: GenerationRequest {
-        get throws {
-            let text = try JSONEncoder().encode(requestFields)
-            return try RequestReader.read(Array(text)).requests[0]
-        }
+    var request: GenerationRequest { get throws { try GenerationRequest(requestFields) } }
+}
+
+/// How a paused job goes on, and what comes of it.
+struct Resumption: Decodable {
+    private var with: [String: JSON]
+    var events: String
+    var baseSteps: Int
+    var refinerSteps: Int
+    private var sameAs: [String: JSON]
+
+    func request(jobID: String) throws -> ResumeRequest {
+        var fields = with
+        let withoutRefiner = fields.removeValue(forKey: "without_refiner") != nil
+        return ResumeRequest(
+            jobID: jobID, refiner: try GenerationRequest(fields).refiner,
+            withoutRefiner: withoutRefiner)
+    }
+
+    /// Run from the start it gives the same picture.
+    var whole: GenerationRequest { get throws { try GenerationRequest(sameAs) } }
+}
+
+extension GenerationRequest {
+    fileprivate init(_ fields: [String: JSON]) throws {
+        self = try RequestReader.read(Array(JSONEncoder().encode(fields))).requests[0]
     }
 }
 
@@ -112,6 +135,7 @@ struct Reply: Decodable {
     private var bytes: String
     var events: String
     var outcome: String
+    var retryAfterMs: Int?
 
     var data: [UInt8] {
         stride(from: 0, to: bytes.utf8.count, by: 2).compactMap {
