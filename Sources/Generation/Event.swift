@@ -64,12 +64,26 @@ public struct Event: Equatable, Sendable {
         /// share is one.
         public var jobStep: Int
         public var jobSteps: Int
+        /// On one that is told again when a preview has become ready.
+        public var preview: Preview?
+
+        /// What the image under way is predicted to become.
+        public struct Preview: Equatable, Sendable {
+            public var png: [UInt8]
+            /// Finished steps of the image when it was predicted.
+            public var step: Int
+
+            public init(png: [UInt8], step: Int) {
+                self.png = png
+                self.step = step
+            }
+        }
 
         public init(
             phase: Phase, step: Int, steps: Int, phaseStep: Int, phaseSteps: Int, timestep: Double,
             sigma: Double, stepSeconds: Double, elapsedSeconds: Double, etaSeconds: Double?,
             imageIndex: Int, imageCount: Int, branch: Int? = nil, jobStep: Int = 0,
-            jobSteps: Int = 0
+            jobSteps: Int = 0, preview: Preview? = nil
         ) {
             self.phase = phase
             self.step = step
@@ -86,6 +100,7 @@ public struct Event: Equatable, Sendable {
             self.branch = branch
             self.jobStep = jobStep
             self.jobSteps = jobSteps
+            self.preview = preview
         }
     }
 

@@ -82,6 +82,7 @@ extension GenerationJob {
         deadline = request.deadlineMilliseconds.map { .milliseconds($0) }
         isDetached = request.detach ?? false
         pauseAt = request.pauseAt
+        previews = try Self.previews(request)
         try checkHistory()
         try checkPause()
     }
@@ -93,6 +94,22 @@ extension GenerationJob {
             "handoffHistory is \(handoffHistory.rawValue), and without a refiner there is no handoff. "
                 + "Give a refiner too, or leave handoffHistory out.",
             fields: ["handoffHistory", "refiner"])
+    }
+
+    private static func previews(
+        _ request: GenerationRequest
+    ) throws(GenerationError) -> Previews? {
+        guard let interval = request.previewEvery else {
+            guard request.previewSide == nil else {
+                throw GenerationError(
+                    .invalidArgument, code: "incompatibleParameters",
+                    "previewSide is given without previewEvery, and then there are no previews. Give "
+                        + "previewEvery too, such as 1 for one after each step, or leave previewSide out.",
+                    fields: ["previewSide", "previewEvery"])
+            }
+            return nil
+        }
+        return Previews(interval: interval, side: request.previewSide)
     }
 
     private func checkPause() throws(GenerationError) {

@@ -54,6 +54,8 @@ public struct GenerationJob: Equatable, Sendable {
     public var isDetached: Bool
     /// Only in a job of one picture; ``GenerationPlan/pauseStep`` is what comes of it.
     public var pauseAt: GenerationRequest.PausePoint?
+    /// Nil for none.
+    public var previews: Previews?
 
     /// A picture to start from. It has the job's size.
     public struct ImageInput: Equatable, Sendable {
@@ -66,6 +68,15 @@ public struct GenerationJob: Equatable, Sendable {
         public var maskImageName: String?
         /// How much of the schedule is run, 0...1: at 1 hardly anything of `seedImage` is left.
         public var strength: Double
+    }
+
+    /// Small pictures of what each image is predicted to become, while it is made. The image is the same with
+    /// and without.
+    public struct Previews: Equatable, Sendable {
+        /// In steps.
+        public var interval: Int
+        /// Pixels of the longer side; nil for one each latent.
+        public var side: Int?
     }
 
     /// One ending. Nil is the base's alone.

@@ -7,6 +7,7 @@ extension GenerationRequest {
         self.seed = seed
         numberResults = 1
         (priority, deadlineMilliseconds, detach, pauseAt) = (nil, nil, nil, nil)
+        (previewEvery, previewSide) = (nil, nil)
     }
 
     /// The request that gives the same job again, its name too: every value that it resolved is said.
@@ -45,6 +46,8 @@ extension GenerationRequest {
         deadlineMilliseconds = job.deadline.map { Int($0 / .milliseconds(1)) }
         detach = job.isDetached ? true : nil
         pauseAt = job.pauseAt
+        previewEvery = job.previews?.interval
+        previewSide = job.previews?.side
         branches = job.branches.map { Branch(refiner: $0.refiner.map(Refiner.init)) }
         refiner = job.refiner.map(Refiner.init)
     }

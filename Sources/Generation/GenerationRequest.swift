@@ -51,6 +51,10 @@ public struct GenerationRequest: Equatable, Sendable {
     public var detach: Bool?
     /// Where the job stops, with a preview, to be resumed by others.
     public var pauseAt: PausePoint?
+    /// Steps from one preview to the next; nil for none.
+    public var previewEvery: Int?
+    /// Pixels of a preview's longer side; nil for one each latent.
+    public var previewSide: Int?
 
     public init() {}
 

@@ -62,6 +62,12 @@ public protocol GenerationRun: AnyObject {
     /// The picture as it is predicted now, after at least one of its steps; changes nothing.
     func preview() throws(GenerationError) -> DecodedImage
 
+    /// What the image under way is predicted to become, to be drawn roughly and small by whoever calls the
+    /// result, on any thread. Itself it takes next to no time, and changes nothing.
+    ///
+    /// - Returns: nil before a step of the image, and where the job asked for no previews.
+    func sketch() -> (@Sendable () -> Picture)?
+
     /// Where it stands now; nil while nothing is done that is worth keeping, and when all is done.
     func checkpoint() -> GenerationCheckpoint?
 }

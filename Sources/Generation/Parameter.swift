@@ -249,6 +249,14 @@ public struct Parameter: Sendable {
             "pauseAt", .pause(\.pauseAt, 1...99), default: "never",
             "Steps after which the job is paused with a preview, or handoff; ResumeJob goes on from it."
         ),
+        Parameter(
+            "previewEvery", .integer(\.previewEvery, 1...100), default: "no previews",
+            "Steps from one preview to the next: small pictures of what the image is predicted to become."
+        ),
+        Parameter(
+            "previewSide", .integer(\.previewSide, 16...512),
+            default: "an eighth of the picture's, one for each latent",
+            "Pixels of a preview's longer side."),
     ]
 }
 

@@ -20,7 +20,10 @@ struct JobFeed {
     private(set) var watchers: [JobWatcher] = []
     private var held: [Held] = []
     private var kept: [JobWatcher.Entry] = []
+    /// Without a preview.
     private var latest: Event?
+    /// The latest of the image under way.
+    private var preview: (content: Event.Progress.Preview, imageIndex: Int)?
 
     /// The latest, of the job as it is now.
     var progress: Event.Progress? {
@@ -102,7 +105,12 @@ struct JobFeed {
 
     private mutating func keep(_ item: Held) {
         switch item.event.content {
-        case .queued, .progress: latest = item.event
+        case .queued: latest = item.event
+        case .progress(var progress):
+            if let content = progress.preview { preview = (content, progress.imageIndex) }
+            progress.preview = nil
+            latest = item.event
+            latest?.content = .progress(progress)
         case .image:
             if let image = item.image { kept.append(.image(image)) }
         case .ended: preconditionFailure("the end is told by end(_:)")
@@ -114,12 +122,24 @@ struct JobFeed {
 
     /// Tells a new watcher what still counts after `sequence`, then whatever comes.
     mutating func add(_ watcher: JobWatcher, after sequence: UInt64) {
-        let current = latest.map { [JobWatcher.Entry.update(.event($0))] } ?? []
+        let current = current.map { [JobWatcher.Entry.update(.event($0))] } ?? []
         for entry in (kept + current).sorted(by: { $0.sequence < $1.sequence })
         where entry.sequence > sequence {
             watcher.add(entry, of: jobID)
         }
         watchers.append(watcher)
+    }
+
+    /// The latest, with the latest preview of the same image.
+    private var current: Event? {
+        guard var event = latest, case .progress(var progress) = event.content else {
+            return latest
+        }
+        progress.preview = preview.flatMap {
+            $0.imageIndex == progress.imageIndex ? $0.content : nil
+        }
+        event.content = .progress(progress)
+        return event
     }
 
     mutating func remove(_ watcher: JobWatcher) {

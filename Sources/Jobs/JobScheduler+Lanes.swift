@@ -6,7 +6,7 @@ extension JobScheduler {
         let worker = JobWorker(
             generator: generator, metrics: metrics, clock: clock,
             checkpointInterval: configuration.checkpointInterval, isDurable: isDurable,
-            change: { self.changeFromLane($0) })
+            offer: offer, change: { self.changeFromLane($0) })
         while let job = nextSlice() {
             do throws(GenerationError) {
                 try worker.advance(job)

@@ -74,6 +74,9 @@ public final class JobScheduler: Sendable {
     private let memoryRead: Protected<Duration?> = Protected(nil)
     /// Nil once they have been joined.
     private let lanes: Protected<[LaneThread]?>
+    let previewOrders = Protected(PreviewOrders())
+    /// Nil once it has been joined.
+    let previewThread: Protected<LaneThread?> = Protected(nil)
 
     /// Reads the store and starts the lanes; they, and this, live until ``stop(drain:)``.
     ///
@@ -106,6 +109,9 @@ public final class JobScheduler: Sendable {
         lanes = Protected([])
         timer.start { self.change { $0.expire() } }
         change { _ in }
+        previewThread.withLock { thread in
+            thread = LaneThread(name: "previews", stackByteCount: 1 << 20) { self.runPreviews() }
+        }
         lanes.withLock { lanes in
             lanes = (0..<configuration.laneCount).map { index in
                 LaneThread(
@@ -233,6 +239,7 @@ public final class JobScheduler: Sendable {
     /// The lanes take no more work.
     private func end() {
         timer.stop()
+        stopPreviews()
         journal.close()
         lanes.withLock { $0 = nil }
         lanes.notify()
@@ -339,8 +346,10 @@ public final class JobScheduler: Sendable {
         }
     }
 
-    /// The same for two requests that ask for the same under the same name.
+    /// The same for two requests that ask for the same under the same name. Who looks on is not what is asked.
     static func digest(of request: GenerationRequest) -> [UInt8] {
-        SHA256.digest(of: Array(request.json.text.utf8))
+        var request = request
+        (request.previewEvery, request.previewSide) = (nil, nil)
+        return SHA256.digest(of: Array(request.json.text.utf8))
     }
 }

@@ -39,6 +39,18 @@ extension JobTable {
         ready += job.feed.watchers
     }
 
+    /// Tells a job's latest progress again, with a preview that has become ready; nothing where the job is past
+    /// what the preview shows.
+    mutating func show(_ preview: Event.Progress.Preview, of order: PreviewOrder) {
+        let job = order.job
+        guard job.state == .running, var progress = job.feed.progress,
+            progress.imageIndex == order.imageIndex,
+            progress.phase != .decoding || progress.phaseStep == 0
+        else { return }
+        progress.preview = preview
+        post(.progress(progress), to: job)
+    }
+
     /// Tells every queued job its place if that has changed.
     mutating func tellPlaces() {
         let now = clock.now()

@@ -10,6 +10,8 @@ struct JobWorker {
     let checkpointInterval: Duration
     /// Whether jobs outlive the process, so that checkpoints are worth writing.
     let isDurable: Bool
+    /// Takes previews to be drawn.
+    var offer: (PreviewOrder) -> Void = { _ in }
     /// Changes the table of jobs, and sees to what comes of it.
     let change: ((inout JobTable) -> Void) -> Void
 
@@ -89,6 +91,7 @@ struct JobWorker {
         case .step(let report):
             tell(activity.progress.stepped(report, seconds: seconds, elapsed: elapsed))
             save(&activity, of: job, always: report.handoffLatentsSHA256 != nil)
+            offerPreview(activity.run, after: report, of: job)
         case .image(let image):
             tell(activity.progress.decoded(seconds: seconds, elapsed: elapsed))
             let png = try encode(image, of: job)
@@ -104,6 +107,17 @@ struct JobWorker {
                     of: job)
             }
         }
+    }
+
+    private func offerPreview(
+        _ run: any GenerationRun, after report: StepReport, of job: ScheduledJob
+    ) {
+        guard let previews = job.job.previews, report.step % previews.interval == 0,
+            let draw = run.sketch()
+        else { return }
+        offer(
+            PreviewOrder(
+                job: job, imageIndex: report.imageIndex, step: report.step, draw: draw))
     }
 
     /// Ends the job with a preview of its picture, and keeps where it stands for others.

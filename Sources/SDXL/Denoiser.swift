@@ -10,6 +10,10 @@ final class Denoiser {
     private var sampler: any Sampler
     private var noise: any NoiseSource
     private var prediction: [Float]
+    /// The latents without their noise, as the last evaluation sees them; nil where nobody looks.
+    private var denoised: [Float]?
+    /// An evaluation has filled `denoised`.
+    private var isForeseen = false
     /// What is pasted back when inpainting.
     private let kept: Kept?
     let height: Int
@@ -29,10 +33,11 @@ final class Denoiser {
     ///   - firstStep: of the schedule, counted from 0; later ones are for a picture to start from.
     ///   - noise: the stream of this image's seed. Its first draw is the initial latents, or after
     ///     the sample of the picture's encoding the noise that is added to it.
+    ///   - isWatched: whether ``foreseen()`` will be asked for.
     init(
         algorithm: SamplerAlgorithm, schedule: Schedule, eta: Double?, firstStep: Int,
         picture: PictureEncoding?, noise: any NoiseSource, height: Int, width: Int,
-        trace: TraceRecorder?
+        isWatched: Bool = false, trace: TraceRecorder?
     ) {
         let count = Self.channels * height * width
         var noise = noise
@@ -68,6 +73,7 @@ final class Denoiser {
         self.height = height
         self.width = width
         prediction = [Float](repeating: 0, count: count)
+        denoised = isWatched ? prediction : nil
         sampler = algorithm.makeSampler(schedule: schedule, latentCount: count, eta: eta)
         if firstStep > 0 {
             sampler.begin(at: firstStep)
@@ -82,6 +88,8 @@ final class Denoiser {
         sampler = other.sampler
         noise = other.noise
         prediction = other.prediction
+        denoised = other.denoised
+        isForeseen = other.isForeseen
         kept = other.kept
         height = other.height
         width = other.width
@@ -139,6 +147,7 @@ final class Denoiser {
             }
             evaluate(unet, evaluation, prompt, compute)
             trace?.prediction(prediction, height: height, width: width, isRefiner: isRefiner)
+            foresee(evaluation)
             sampler.advance(&latents, prediction: prediction.span, noise: &noise)
             if let kept {
                 paste(kept)
@@ -147,6 +156,32 @@ final class Denoiser {
             evaluations += 1
         } while !sampler.isBetweenSteps
         return evaluations
+    }
+
+    private func foresee(_ evaluation: Evaluation) {
+        guard var denoised else { return }
+        // Or the array would be copied.
+        self.denoised = nil
+        let share = sampler.schedule.mixture(at: evaluation.sigma)
+        LatentSketch.removeNoise(
+            from: latents, prediction, picture: share.picture, noise: share.noise, into: &denoised)
+        self.denoised = denoised
+        isForeseen = true
+    }
+
+    /// The clean latents as the last evaluation predicts them, in an array of their own; nil before the
+    /// first one.
+    func foreseen() -> [Float]? {
+        guard isForeseen, let denoised else { return nil }
+        let tokens = height * width
+        return [Float](unsafeUninitializedCapacity: denoised.count) { copy, count in
+            _ = copy.initialize(fromContentsOf: denoised)
+            count = denoised.count
+            guard let kept else { return }
+            for index in copy.indices where !kept.mask.isNew[index % tokens] {
+                copy[index] = kept.original[index]
+            }
+        }
     }
 
     /// Latents outside the mask become the picture's again, with as much noise as the next evaluation

@@ -60,6 +60,10 @@ extension SDXLGenerator {
             step(first, .base), first.decoder?.memoryByteCount(grid, threads: threads) ?? 0,
         ]
         if plan.refinerSteps > 0 { parts.append(step(second, .refiner)) }
+        if job.previews != nil {
+            parts.append(
+                first.decoder?.memoryByteCount(FittedColours.grid, threads: threads) ?? 0)
+        }
         if job.imageInput != nil {
             parts.append(first.encoder?.memoryByteCount(plan.pixels, threads: threads) ?? 0)
         }
@@ -75,9 +79,10 @@ extension SDXLGenerator {
         func prompt(_ expert: Expert, _ phase: Phase) -> Int {
             expert.unet.promptByteCount(images: job.passes(of: phase), tokens: tokens)
         }
-        // Latents, a prediction, the sampler's history, and what an input picture adds.
+        // Latents, a prediction, the sampler's history, what an input picture adds, and what is foreseen.
         let latents =
-            12 * Denoiser.channels * plan.latents.tokens * MemoryLayout<Float>.stride
+            (job.previews == nil ? 12 : 14) * Denoiser.channels * plan.latents.tokens
+            * MemoryLayout<Float>.stride
         return prompt(first, .base) + (plan.refinerModel == nil ? 0 : prompt(second, .refiner))
             + latents
     }

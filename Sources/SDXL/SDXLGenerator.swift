@@ -166,6 +166,7 @@ public final class SDXLGenerator: ImageGenerator {
             },
             imageInput: job.imageInput, algorithm: scheduler.algorithm, schedule: schedule,
             eta: job.eta, resetsHistoryAtHandoff: job.handoffHistory == .reset,
+            previews: job.previews,
             noise: { TorchGenerator(seed: seeds[$0]) }, from: checkpoint, pool: pool, trace: trace,
             filesChanged: { [self] in
                 // What is wrong with the directory as a whole is for those who watch it.

@@ -34,6 +34,7 @@ final class SDXLRun: GenerationRun {
     private let schedule: Schedule
     private let eta: Double?
     private let resetsHistoryAtHandoff: Bool
+    private let previews: GenerationJob.Previews?
     private let noise: (_ image: Int) -> any NoiseSource
     private let resumption: RunCheckpoint?
     private let pool: ComputePool
@@ -61,6 +62,7 @@ final class SDXLRun: GenerationRun {
     ///   - eta: of the samplers that take one; nil is their usual.
     ///   - resetsHistoryAtHandoff: whether a multistep sampler forgets the base's predictions, as two
     ///     diffusers pipelines do, or goes on with them.
+    ///   - previews: whether ``sketch()`` will be asked for, and how large they are.
     ///   - noise: each image's own stream, in torch's order of draws.
     ///   - checkpoint: of an earlier run, to go on from.
     ///   - filesChanged: called when a model file is found to be another than was opened.
@@ -69,6 +71,7 @@ final class SDXLRun: GenerationRun {
         endings: [RunEnding], imageInput: GenerationJob.ImageInput? = nil,
         algorithm: SamplerAlgorithm,
         schedule: Schedule, eta: Double? = nil, resetsHistoryAtHandoff: Bool = false,
+        previews: GenerationJob.Previews? = nil,
         noise: @escaping (_ image: Int) -> any NoiseSource,
         from checkpoint: GenerationCheckpoint? = nil, pool: ComputePool,
         trace: TraceRecorder?, filesChanged: @escaping () -> Void = {}
@@ -83,6 +86,7 @@ final class SDXLRun: GenerationRun {
         self.schedule = schedule
         self.eta = eta
         self.resetsHistoryAtHandoff = resetsHistoryAtHandoff
+        self.previews = previews
         self.noise = noise
         resumption = try checkpoint.map { checkpoint throws(GenerationError) in
             try RunCheckpoint(checkpoint, plan)
@@ -210,6 +214,15 @@ final class SDXLRun: GenerationRun {
         return try result.get()
     }
 
+    func sketch() -> (@Sendable () -> Picture)? {
+        guard let previews, let denoiser, let latents = denoiser.foreseen(),
+            let colours = first?.decoder?.colours.fitted
+        else { return nil }
+        let sketch = LatentSketch(
+            latents: latents, height: denoiser.height, width: denoiser.width, colours: colours)
+        return { sketch.drawn(longestSide: previews.side) }
+    }
+
     func checkpoint() -> GenerationCheckpoint? {
         switch stage {
         case .encodeTexts, .encodePicture: resumption?.checkpoint
@@ -256,8 +269,7 @@ final class SDXLRun: GenerationRun {
             algorithm: algorithm, schedule: schedule, eta: eta,
             firstStep: schedule.stepCount - stepCount, picture: pictureEncoding,
             noise: noise(image / endings.count), height: plan.size.height / 8,
-            width: plan.size.width / 8,
-            trace: trace)
+            width: plan.size.width / 8, isWatched: previews != nil, trace: trace)
     }
 
     private func encodeTexts(_ compute: Compute) {
@@ -269,6 +281,8 @@ final class SDXLRun: GenerationRun {
         }
         baseEncoding = base.map(encode)
         refinerEncodings = refiners.map(encode)
+        // Here, so that no step waits for it.
+        if previews != nil, let decoder = first?.decoder { decoder.fitColours(compute) }
     }
 
     private func encodePicture(

@@ -12,6 +12,8 @@ struct VAEDecoder: Sendable {
     let stages: [Stage]
     let outputNorm: GroupNorm
     let outputConvolution: Convolution
+    /// What its latents look like, once somebody wants previews.
+    let colours = FittedColours()
 
     struct Stage: Sendable {
         let blocks: [ResidualBlock]

@@ -15,6 +15,7 @@ extension Event {
         event.sequence = sequence
         event.timeMilliseconds += Int64(time / .milliseconds(1))
         if case .progress(var progress) = content {
+            progress.preview = nil
             progress.elapsedSeconds += time / .seconds(1)
             progress.etaSeconds = progress.etaSeconds.map { max(0, $0 - time / .seconds(1)) }
             event.content = .progress(progress)

@@ -132,7 +132,10 @@ extension Event.Progress {
             etaSeconds: member(progress.eta_seconds_presence_case, progress.eta_seconds),
             imageIndex: Int(progress.image_index), imageCount: Int(progress.image_count),
             branch: member(progress.branch_presence_case, progress.branch).map(Int.init),
-            jobStep: Int(progress.job_step), jobSteps: Int(progress.job_steps))
+            jobStep: Int(progress.job_step), jobSteps: Int(progress.job_steps),
+            preview: progress.preview.len == 0
+                ? nil
+                : Preview(png: [UInt8](progress.preview), step: Int(progress.preview_step)))
     }
 }
 

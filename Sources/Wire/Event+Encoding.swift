@@ -7,7 +7,12 @@ internal import Generation
 extension Event {
     /// Calls `body` with the event as a C message. A picture is lent to it, not copied.
     func withPackable<Result>(_ body: (PackableMessage) -> Result) -> Result {
-        let png: [UInt8] = if case .image(let image) = content { image.png } else { [] }
+        let png: [UInt8] =
+            switch content {
+            case .image(let image): image.png
+            case .progress(let progress): progress.preview?.png ?? []
+            default: []
+            }
         return png.withUnsafeBufferPointer { png in
             // C has no const here; packing only reads.
             let lent = ProtobufCBinaryData(
@@ -36,7 +41,7 @@ extension Arena {
                 $0.queued = message(queued)
             case .progress(let progress):
                 $0.content_case = REFINERY__V1__EVENT__CONTENT_PROGRESS
-                $0.progress = message(progress)
+                $0.progress = message(progress, preview: png)
             case .handedOff(let handedOff):
                 $0.content_case = REFINERY__V1__EVENT__CONTENT_HANDED_OFF
                 $0.handed_off = message(handedOff)
@@ -133,7 +138,7 @@ extension Arena {
     }
 
     private func message(
-        _ progress: Event.Progress
+        _ progress: Event.Progress, preview: ProtobufCBinaryData
     ) -> UnsafeMutablePointer<Refinery__V1__Progress> {
         make(refinery__v1__progress__init) {
             $0.phase = Refinery__V1__Phase(rawValue: UInt32(progress.phase.rawValue))
@@ -158,6 +163,8 @@ extension Arena {
             }
             $0.job_step = UInt32(clamping: progress.jobStep)
             $0.job_steps = UInt32(clamping: progress.jobSteps)
+            $0.preview = preview
+            $0.preview_step = UInt32(clamping: progress.preview?.step ?? 0)
         }
     }
 

@@ -80,6 +80,10 @@ extension GenerationRequest {
         pauseAt = try message.pause_at.map { point throws(GenerationError) in
             try PausePoint(point.pointee)
         }
+        previewEvery = member(message.preview_every_presence_case, message.preview_every)
+            .map(Int.init)
+        previewSide = member(message.preview_side_presence_case, message.preview_side)
+            .map(Int.init)
     }
 }
 
@@ -244,6 +248,16 @@ extension Arena {
             message.detach = detach ? 1 : 0
         }
         message.pause_at = try point(request.pauseAt)
+        if let interval = request.previewEvery {
+            message.preview_every_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__PREVIEW_EVERY_PRESENCE_PREVIEW_EVERY
+            message.preview_every = try number(interval, "previewEvery")
+        }
+        if let side = request.previewSide {
+            message.preview_side_presence_case =
+                REFINERY__V1__GENERATE_REQUEST__PREVIEW_SIDE_PRESENCE_PREVIEW_SIDE
+            message.preview_side = try number(side, "previewSide")
+        }
     }
 
     private func message(

@@ -28,9 +28,9 @@ struct StepAllocationTests {
         #expect(taken.largest_byte_count <= Self.smallByteCount, "\(taken)")
     }
 
-    @Test(arguments: [SamplerAlgorithm.euler, .dpmPlusPlus2M, .uniPC])
-    func `a later step, sampler and guidance with it, takes none either`(
-        algorithm: SamplerAlgorithm
+    @Test(arguments: [SamplerAlgorithm.euler, .dpmPlusPlus2M, .uniPC], [false, true])
+    func `a later step, sampler and guidance with it, takes none either, nor with previews`(
+        algorithm: SamplerAlgorithm, isWatched: Bool
     ) throws {
         let expert = try Workbench(catalog: ModelCatalog()).baseExpert
         let compute = try Compute(threads: 2, memoryByteCount: 1 << 30)
@@ -43,13 +43,16 @@ struct StepAllocationTests {
         let denoiser = Denoiser(
             algorithm: algorithm, schedule: try SchedulerName("Euler").schedule(stepCount: 5),
             eta: nil, firstStep: 0, picture: nil, noise: TorchGenerator(seed: 1), height: 32,
-            width: 32, trace: nil)
+            width: 32, isWatched: isWatched, trace: nil)
         func step() {
             _ = denoiser.step(expert.unet, prompt, compute, trace: nil, isRefiner: false)
         }
         step()
         for number in 2...5 {
+            // Kept over the step, as by one who draws it.
+            let foreseen = denoiser.foreseen()
             let (_, taken) = counted(step)
+            #expect((foreseen != nil) == isWatched)
             #expect(taken.largest_byte_count <= Self.smallByteCount, "step \(number): \(taken)")
         }
     }

@@ -138,6 +138,15 @@ private final class FakeRun: GenerationRun {
 
     func preview() -> DecodedImage { picture() }
 
+    /// Noise too, as large as asked.
+    func sketch() -> (@Sendable () -> Picture)? {
+        guard let side = job.previews?.side, step > 0 else { return nil }
+        return { [seed = job.seeds[imageIndex] + Int64(step)] in
+            let size = ImageSize(height: side, width: side)
+            return Picture(size: size, pixels: noise(size, seed: seed))
+        }
+    }
+
     func checkpoint() -> GenerationCheckpoint? {
         guard imageIndex < job.seeds.count, imageIndex + step > 0 else { return nil }
         return GenerationCheckpoint(imageIndex: imageIndex, step: step, state: [])
@@ -178,19 +187,24 @@ private final class FakeRun: GenerationRun {
         return picture()
     }
 
-    /// Noise, so that a picture's size in pixels tells its size in bytes. Sides are multiples of 8.
     private func picture() -> DecodedImage {
-        var state = UInt64(bitPattern: job.seeds[imageIndex])
-        let byteCount = job.size.height * job.size.width * 3
-        let pixels = [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
-            let bytes = UnsafeMutableRawBufferPointer(buffer)
-            for offset in stride(from: 0, to: byteCount, by: 8) {
-                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                bytes.storeBytes(of: state ^ state >> 32, toByteOffset: offset, as: UInt64.self)
-            }
-            initializedCount = byteCount
-        }
+        let seed = job.seeds[imageIndex]
         return DecodedImage(
-            imageIndex: imageIndex, size: job.size, seed: job.seeds[imageIndex], pixels: pixels)
+            imageIndex: imageIndex, size: job.size, seed: seed,
+            pixels: noise(job.size, seed: seed))
+    }
+}
+
+/// Noise, so that a picture's size in pixels tells its size in bytes. Sides are multiples of 8.
+private func noise(_ size: ImageSize, seed: Int64) -> [UInt8] {
+    var state = UInt64(bitPattern: seed)
+    let byteCount = size.height * size.width * 3
+    return [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, initializedCount in
+        let bytes = UnsafeMutableRawBufferPointer(buffer)
+        for offset in stride(from: 0, to: byteCount, by: 8) {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            bytes.storeBytes(of: state ^ state >> 32, toByteOffset: offset, as: UInt64.self)
+        }
+        initializedCount = byteCount
     }
 }

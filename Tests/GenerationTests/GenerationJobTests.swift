@@ -125,6 +125,7 @@ import Testing
                         repeating: "a", count: edge ? range.upperBound : range.lowerBound)
                 case .integer(let field, let range):
                     asked[keyPath: field] = edge ? range.upperBound : max(range.lowerBound, 2)
+                    if parameter.key == "previewSide" { asked.previewEvery = 1 }
                 case .seed(let field, let range):
                     asked[keyPath: field] = edge ? range.upperBound - 19 : range.lowerBound
                 case .number(let field, let range):

@@ -69,7 +69,7 @@ struct PictureRecordTests {
             // A branch's picture is that of its separate request, which has none.
             "branches",
             // When it was made, which is no part of what it shows.
-            "priority", "deadlineMs", "detach", "pauseAt",
+            "priority", "deadlineMs", "detach", "pauseAt", "previewEvery", "previewSide",
         ]
         var asked = Self.full
         asked.handoffHistory = GenerationJob.HandoffHistory.allCases.last?.rawValue

@@ -315,6 +315,20 @@ private let pauses: [Refusal] = [
         ["pauseAt", "branches"]),
 ]
 
+private let previews: [Refusal] = [
+    Refusal(
+        request { $0.previewEvery = 0 }, "invalidPreviewEvery", ["previewEvery"],
+        says: ["1 to 100"]),
+    Refusal(request { $0.previewEvery = 101 }, "invalidPreviewEvery", ["previewEvery"]),
+    Refusal(
+        request {
+            $0.previewEvery = 1
+            $0.previewSide = 15
+        }, "invalidPreviewSide", ["previewSide"], says: ["16 to 512"]),
+    Refusal(
+        request { $0.previewSide = 64 }, "incompatibleParameters", ["previewSide", "previewEvery"]),
+]
+
 private let roles: [Refusal] = [
     Refusal(
         request { $0.model = "sdxll" }, "modelNotFound", ["model"],
@@ -369,6 +383,10 @@ private let roles: [Refusal] = [
     }
 
     @Test(arguments: branches) func `for bad branches`(_ refusal: Refusal) {
+        check(refusal)
+    }
+
+    @Test(arguments: previews) func `for bad previews`(_ refusal: Refusal) {
         check(refusal)
     }
 

@@ -128,6 +128,14 @@ private final class FakeRun: GenerationRun {
             stepsBeforeCut: place.step)
     }
 
+    /// One pixel, whose red is the colour so far.
+    func sketch() -> (@Sendable () -> Picture)? {
+        guard job.previews != nil, unit > 1 else { return nil }
+        return { [colour] in
+            Picture(size: ImageSize(height: 1, width: 1), pixels: [colour, 0, 0])
+        }
+    }
+
     func checkpoint() -> GenerationCheckpoint? {
         guard unit > 1, nextPhase != nil else { return nil }
         let (image, step) = place

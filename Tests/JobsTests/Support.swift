@@ -114,7 +114,7 @@ final class Recorder: Sendable {
         wait(for: count) { if case .ended = $0 { true } else { false } }
     }
 
-    private func wait(for count: Int, _ isWanted: (Event.Content) -> Bool) {
+    func wait(for count: Int, _ isWanted: (Event.Content) -> Bool) {
         state.wait { state in
             let found = state.updates.count { update in
                 if case .event(let event) = update { isWanted(event.content) } else { false }

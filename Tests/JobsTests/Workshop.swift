@@ -23,6 +23,8 @@ final class Workshop {
     private(set) var arrivals: [String: Duration] = [:]
     private(set) var ends: [String: Duration] = [:]
     private(set) var notices: [String] = []
+    /// What lanes would have had drawn.
+    private(set) var previews = PreviewOrders()
     private let generator: FakeGenerator
     private let phases = Protected<[Phase]>([])
 
@@ -76,7 +78,8 @@ final class Workshop {
     func finish(_ job: ScheduledJob) {
         let worker = JobWorker(
             generator: generator, metrics: metrics, clock: clock.clock,
-            checkpointInterval: .zero, isDurable: false, change: { self.change($0) })
+            checkpointInterval: .zero, isDurable: false, offer: { self.previews.add($0) },
+            change: { self.change($0) })
         let began = now
         do throws(GenerationError) {
             try worker.advance(job)
@@ -89,6 +92,15 @@ final class Workshop {
             defer { phases = [] }
             return phases
         }) { units.append(Unit(id: job.id.name, phase: phase, began: began, ended: now)) }
+    }
+
+    /// Draws the next preview that waits, as the scheduler's thread does, but for the PNG.
+    /// - Returns: what was drawn; nil where nothing waits.
+    func drawPreview() -> Picture? {
+        guard case .draw(let order)? = previews.next() else { return nil }
+        let picture = order.draw()
+        change { $0.show(.init(png: picture.pixels, step: order.step), of: order) }
+        return picture
     }
 
     func workUntilIdle() {

@@ -28,6 +28,7 @@ struct DamagedModelTests {
             request.positivePrompt = "a lighthouse"
             request.model = "base"
             (request.width, request.height, request.steps) = (64, 64, 4)
+            request.previewEvery = 1
             var refiner = GenerationRequest.Refiner()
             refiner.model = "refiner"
             refiner.startStep = 3
@@ -38,7 +39,10 @@ struct DamagedModelTests {
             do {
                 while run.nextPhase != nil {
                     switch try run.advance() {
-                    case .step: steps += 1
+                    case .step:
+                        steps += 1
+                        // What cannot be decoded has no colours.
+                        #expect((run.sketch() == nil) == tensor.contains("decoder"))
                     case .image: Issue.record("a picture came of it")
                     case .textEncoded, .imageEncoded: break
                     }

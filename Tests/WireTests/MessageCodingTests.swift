@@ -53,6 +53,8 @@ struct MessageCodingTests {
         request.deadlineMilliseconds = 1 << 40
         request.detach = false
         request.pauseAt = .handoff
+        request.previewEvery = 0
+        request.previewSide = 512
         return request
     }()
 
@@ -173,6 +175,15 @@ struct MessageCodingTests {
                             timestep: 1, sigma: 2, stepSeconds: 3, elapsedSeconds: 4,
                             etaSeconds: nil, imageIndex: 3, imageCount: 4, branch: 0, jobStep: 19,
                             jobSteps: 24)))),
+            .event(
+                Samples.event(
+                    10,
+                    .progress(
+                        Event.Progress(
+                            phase: .base, step: 9, steps: 10, phaseStep: 9, phaseSteps: 9,
+                            timestep: 1, sigma: 2, stepSeconds: 3, elapsedSeconds: 4,
+                            etaSeconds: 0, imageIndex: 0, imageCount: 1,
+                            preview: .init(png: Array(0...255), step: 8))))),
             .event(
                 Samples.event(
                     11,

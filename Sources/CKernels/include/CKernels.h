@@ -215,6 +215,27 @@ void refinery_to_pixels(uint8_t *out, const float *in, size_t count);
 /// -1...1 of 8-bit pixels: x / 255 * 2 - 1.
 void refinery_from_pixels(float *out, const uint8_t *in, size_t count);
 
+// Small pictures of latents, which are [4, tokens] here.
+
+/// What latents = picture * clean + noise * prediction say of the clean ones. No two may overlap.
+void refinery_denoised(
+    float *out, const float *latents, const float *prediction, size_t count, float picture,
+    float noise);
+
+/// For each of 4 channels its share in red, green and blue, then three constants.
+enum { refinery_latent_colour_count = 15 };
+
+/// [tokens, 3]: every latent as a pixel by itself, in about -1...1.
+void refinery_latent_colours(
+    float *out, const float *latents, size_t tokens,
+    const float colours[refinery_latent_colour_count]);
+
+/// A picture [height, width, 3] at another size: bilinear where it is enlarged, the mean of what lies under
+/// a pixel and around it where it is reduced. `scratch`: height * out_width * 3 floats.
+void refinery_resample(
+    float *out, size_t out_height, size_t out_width, const float *in, size_t height, size_t width,
+    float *scratch);
+
 /// Elements [first, first + count) of an endless stream that `seed` names: each is one of the table's
 /// 256 values, all equally likely.
 void refinery_fill_random(

@@ -100,6 +100,8 @@ export interface GenerateRequest {
   detach?: boolean | undefined;
   branches: Branch[];
   pauseAt?: PausePoint | undefined;
+  previewEvery?: number | undefined;
+  previewSide?: number | undefined;
 }
 export const GenerateRequest: Message<GenerateRequest> = { fields: [
   { number: 1, name: "requestId", kind: "string", rule: "implicit" },
@@ -138,6 +140,8 @@ export const GenerateRequest: Message<GenerateRequest> = { fields: [
   { number: 34, name: "detach", kind: "bool", rule: "optional" },
   { number: 35, name: "branches", kind: "message", rule: "repeated", message: () => Branch },
   { number: 36, name: "pauseAt", kind: "message", rule: "optional", message: () => PausePoint },
+  { number: 37, name: "previewEvery", kind: "uint32", rule: "optional" },
+  { number: 38, name: "previewSide", kind: "uint32", rule: "optional" },
 ] };
 
 export type PausePoint = {
@@ -396,6 +400,8 @@ export interface Progress {
   branch?: number | undefined;
   jobStep: number;
   jobSteps: number;
+  preview: Uint8Array;
+  previewStep: number;
 }
 export const Progress: Message<Progress> = { fields: [
   { number: 1, name: "phase", kind: "enum", rule: "implicit", enum: PhaseTable },
@@ -413,6 +419,8 @@ export const Progress: Message<Progress> = { fields: [
   { number: 13, name: "branch", kind: "uint32", rule: "optional" },
   { number: 14, name: "jobStep", kind: "uint32", rule: "implicit" },
   { number: 15, name: "jobSteps", kind: "uint32", rule: "implicit" },
+  { number: 16, name: "preview", kind: "bytes", rule: "implicit" },
+  { number: 17, name: "previewStep", kind: "uint32", rule: "implicit" },
 ] };
 
 export interface HandedOff {

@@ -99,6 +99,8 @@ def test_every_option_arrives_in_its_field() -> None:
             "priority": -2,
             "deadline_ms": 60_000,
             "detach": False,
+            "preview_every": 5,
+            "preview_side": 64,
             "branches": [Branch(), Branch(Refiner(start_step=12, cfg_scale=0))],
             "pause_at": PausePoint.step(12),
         }
@@ -122,6 +124,7 @@ def test_every_option_arrives_in_its_field() -> None:
     assert (refined.refiner.start_step, refined.refiner.HasField("cfg_scale")) == (12, True)
     assert not refined.refiner.HasField("start_sigma")
     assert (request.pause_at.WhichOneof("point"), request.pause_at.step) == ("step", 12)
+    assert (request.preview_every, request.preview_side) == (5, 64)
 
 
 def test_every_option_of_resume_arrives_in_its_field() -> None:

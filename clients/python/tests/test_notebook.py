@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import sys
 from collections.abc import AsyncIterator
 from types import ModuleType
@@ -20,7 +21,7 @@ from fake_server import (
     event,
 )
 
-from refinery_client import Client, Event, Resumed
+from refinery_client import Client, Event, Progress, Resumed
 from refinery_client.notebook import JobView, show, show_async
 
 
@@ -91,6 +92,37 @@ def test_the_bar_is_that_of_the_branch_under_way() -> None:
     view.take(events[5])
     assert "#3b6fb6 100%" in view._repr_html_()
     assert "#e0873a" not in view._repr_html_()
+
+
+def test_the_latest_preview_is_shown_until_the_picture_is_there() -> None:
+    seen = {"phase": 3, "step": 2, "steps": 3, "preview": b"seen", "preview_step": 1}
+    later = {"phase": 4, "step": 3, "steps": 3, "preview": b"later", "preview_step": 3}
+    frames = [*TWO_STAGES[:5], event(6, progress=seen), *TWO_STAGES[5:7], event(8, progress=later)]
+    view = JobView()
+    for item in played([*frames, event(9, image={**PICTURE, "summary": SUMMARY}), END]):
+        view.take(item)
+        if isinstance(item, Progress) and item.preview is not None:
+            shown = view._repr_html_().splitlines()
+            assert len(shown) == 2
+            # As large as the picture will be.
+            assert 'width="64" height="32"' in shown[1]
+            assert f"after step {item.preview_step}" in shown[1]
+            assert base64.b64encode(item.preview).decode() in shown[1]
+    shown = view._repr_html_()
+    assert "foreseen" not in shown
+    assert shown.count("<img") == 1
+
+
+def test_progress_without_a_preview_leaves_the_one_there_is() -> None:
+    view = JobView()
+    seen = {"phase": 3, "step": 1, "steps": 3, "preview": b"seen", "preview_step": 1}
+    events = played([TWO_STAGES[0], event(2, progress=seen), *TWO_STAGES[4:]])
+    for item in events[:3]:
+        view.take(item)
+    progress = events[2]
+    assert isinstance(progress, Progress)
+    assert (progress.preview, progress.preview_step) == (None, None)
+    assert "after step 1" in view._repr_html_()
 
 
 def test_a_paused_job_is_not_called_done() -> None:

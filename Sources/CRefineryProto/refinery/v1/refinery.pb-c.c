@@ -1942,7 +1942,7 @@ void   refinery__v1__error_detail__free_unpacked
   assert(message->base.descriptor == &refinery__v1__error_detail__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[36] =
+static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_descriptors[38] =
 {
   {
     "request_id",
@@ -2376,6 +2376,30 @@ static const ProtobufCFieldDescriptor refinery__v1__generate_request__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "preview_every",
+    37,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Refinery__V1__GenerateRequest, preview_every_presence_case),
+    offsetof(Refinery__V1__GenerateRequest, preview_every),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "preview_side",
+    38,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Refinery__V1__GenerateRequest, preview_side_presence_case),
+    offsetof(Refinery__V1__GenerateRequest, preview_side),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_ONEOF,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__generate_request__field_indices_by_name[] = {
   34,   /* field[34] = branches */
@@ -2402,6 +2426,8 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
   35,   /* field[35] = pause_at */
   1,   /* field[1] = positive_prompt */
   3,   /* field[3] = positive_prompt_2 */
+  36,   /* field[36] = preview_every */
+  37,   /* field[37] = preview_side */
   31,   /* field[31] = priority */
   21,   /* field[21] = prompt_weighting */
   13,   /* field[13] = refiner */
@@ -2418,7 +2444,7 @@ static const unsigned refinery__v1__generate_request__field_indices_by_name[] = 
 static const ProtobufCIntRange refinery__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 36 }
+  { 0, 38 }
 };
 const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
 {
@@ -2428,7 +2454,7 @@ const ProtobufCMessageDescriptor refinery__v1__generate_request__descriptor =
   "Refinery__V1__GenerateRequest",
   "refinery.v1",
   sizeof(Refinery__V1__GenerateRequest),
-  36,
+  38,
   refinery__v1__generate_request__field_descriptors,
   refinery__v1__generate_request__field_indices_by_name,
   1,  refinery__v1__generate_request__number_ranges,
@@ -3892,7 +3918,7 @@ const ProtobufCMessageDescriptor refinery__v1__queued__descriptor =
   (ProtobufCMessageInit) refinery__v1__queued__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__progress__field_descriptors[15] =
+static const ProtobufCFieldDescriptor refinery__v1__progress__field_descriptors[17] =
 {
   {
     "phase",
@@ -4074,6 +4100,30 @@ static const ProtobufCFieldDescriptor refinery__v1__progress__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "preview",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Progress, preview),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "preview_step",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__Progress, preview_step),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned refinery__v1__progress__field_indices_by_name[] = {
   12,   /* field[12] = branch */
@@ -4086,6 +4136,8 @@ static const unsigned refinery__v1__progress__field_indices_by_name[] = {
   0,   /* field[0] = phase */
   3,   /* field[3] = phase_step */
   4,   /* field[4] = phase_steps */
+  15,   /* field[15] = preview */
+  16,   /* field[16] = preview_step */
   6,   /* field[6] = sigma */
   1,   /* field[1] = step */
   7,   /* field[7] = step_seconds */
@@ -4095,7 +4147,7 @@ static const unsigned refinery__v1__progress__field_indices_by_name[] = {
 static const ProtobufCIntRange refinery__v1__progress__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 15 }
+  { 0, 17 }
 };
 const ProtobufCMessageDescriptor refinery__v1__progress__descriptor =
 {
@@ -4105,7 +4157,7 @@ const ProtobufCMessageDescriptor refinery__v1__progress__descriptor =
   "Refinery__V1__Progress",
   "refinery.v1",
   sizeof(Refinery__V1__Progress),
-  15,
+  17,
   refinery__v1__progress__field_descriptors,
   refinery__v1__progress__field_indices_by_name,
   1,  refinery__v1__progress__number_ranges,

@@ -259,6 +259,8 @@ def _progress(progress: refinery_pb2.Progress, shared: dict[str, Any]) -> Progre
         branch=_branch(progress),
         job_step=progress.job_step,
         job_steps=progress.job_steps,
+        preview=progress.preview or None,
+        preview_step=progress.preview_step if progress.preview else None,
         **shared,
     )
 

@@ -169,6 +169,9 @@ class Progress(Event):
     ``eta_seconds`` is the time until the whole job is done, None until it can be told. ``branch``
     is the image's, by its place in the request. ``job_step`` of ``job_steps`` counts over all
     images, a step that branches share once.
+
+    ``preview``, where the job asked for previews, is a small PNG of what the image is predicted to
+    become, foreseen after ``preview_step``: the latest progress is told again when one is ready.
     """
 
     phase: Phase
@@ -186,6 +189,8 @@ class Progress(Event):
     branch: int | None
     job_step: int
     job_steps: int
+    preview: bytes | None = field(default=None, repr=False)
+    preview_step: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

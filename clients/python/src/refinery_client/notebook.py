@@ -1,9 +1,9 @@
-"""A job as it runs, in a cell of a notebook: a bar in two colours, one for each expert, and the
-pictures.
+"""A job as it runs, in a cell of a notebook: a bar in two colours, one for each expert, the latest
+preview, and the pictures.
 
     from refinery_client.notebook import show
 
-    image = show(client.generate("a red fox", steps=20))
+    image = show(client.generate("a red fox", steps=20, preview_every=1))
 
 IPython is used where it is there, and not needed otherwise.
 """
@@ -36,6 +36,7 @@ class JobView:
         self.images: list[Image] = []
         self._accepted: Accepted | None = None
         self._progress: Progress | None = None
+        self._preview: Progress | None = None
         self._line = "asking"
 
     def take(self, event: Event) -> None:
@@ -49,8 +50,12 @@ class JobView:
         elif isinstance(event, Progress):
             self._progress = event
             self._line = _line_of(event)
+            if event.preview is not None:
+                self._preview = event
         elif isinstance(event, Image):
             self.images.append(event)
+            # The picture takes its place.
+            self._preview = None
             if event.paused_step is not None:
                 self._line = f"paused after step {event.paused_step}"
             elif event.summary is not None:
@@ -64,7 +69,19 @@ class JobView:
                 f'<img width="{image.width}" height="{image.height}" '
                 f'title="{_title_of(image)}" src="data:image/png;base64,{data}">'
             )
+        if self._preview is not None:
+            parts.append(self._img_of(self._preview))
         return "\n".join(parts)
+
+    def _img_of(self, progress: Progress) -> str:
+        """The preview, as large as the picture will be, so that nothing jumps when that comes."""
+        data = base64.b64encode(progress.preview or b"").decode()
+        size = self._accepted.size if self._accepted else None
+        sides = f'width="{size.width}" height="{size.height}" ' if size else ""
+        return (
+            f'<img {sides}title="as foreseen after step {progress.preview_step}" '
+            f'src="data:image/png;base64,{data}">'
+        )
 
     def _bar(self) -> str:
         """Each expert's share of the steps, as far as it has come."""

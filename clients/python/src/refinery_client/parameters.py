@@ -160,6 +160,10 @@ class PictureOptions(TypedDict, total=False):
     """Milliseconds after which the job ends, waiting or running."""
     detach: bool | None
     """The job goes on when the connection is lost."""
+    preview_every: int | None
+    """1 to 100: steps from one ``Progress.preview`` to the next; none when absent."""
+    preview_side: int | None
+    """16 to 512: pixels of a preview's longer side; an eighth of the picture's when absent."""
 
 
 class GenerateOptions(PictureOptions, total=False):

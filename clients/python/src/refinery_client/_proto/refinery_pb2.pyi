@@ -152,7 +152,7 @@ class Event(_message.Message):
     def __init__(self, job_id: _Optional[str] = ..., sequence: _Optional[int] = ..., time_ms: _Optional[int] = ..., accepted: _Optional[_Union[Accepted, _Mapping]] = ..., queued: _Optional[_Union[Queued, _Mapping]] = ..., progress: _Optional[_Union[Progress, _Mapping]] = ..., handed_off: _Optional[_Union[HandedOff, _Mapping]] = ..., image: _Optional[_Union[Image, _Mapping]] = ..., resumed: _Optional[_Union[Resumed, _Mapping]] = ..., ended: _Optional[_Union[Ended, _Mapping]] = ...) -> None: ...
 
 class GenerateRequest(_message.Message):
-    __slots__ = ["branches", "cfg_scale", "clip_skip", "crop_top_left", "deadline_ms", "detach", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "loras", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "pause_at", "positive_prompt", "positive_prompt_2", "priority", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "vae", "width"]
+    __slots__ = ["branches", "cfg_scale", "clip_skip", "crop_top_left", "deadline_ms", "detach", "embeddings", "eta", "guidance_rescale", "handoff_history", "height", "loras", "mask_image", "model", "negative_crop_top_left", "negative_original_size", "negative_prompt", "negative_prompt_2", "negative_target_size", "number_results", "original_size", "pause_at", "positive_prompt", "positive_prompt_2", "preview_every", "preview_side", "priority", "prompt_weighting", "refiner", "request_id", "scheduler", "seed", "seed_image", "steps", "strength", "target_size", "vae", "width"]
     BRANCHES_FIELD_NUMBER: _ClassVar[int]
     CFG_SCALE_FIELD_NUMBER: _ClassVar[int]
     CLIP_SKIP_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +177,8 @@ class GenerateRequest(_message.Message):
     PAUSE_AT_FIELD_NUMBER: _ClassVar[int]
     POSITIVE_PROMPT_2_FIELD_NUMBER: _ClassVar[int]
     POSITIVE_PROMPT_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_EVERY_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_SIDE_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     PROMPT_WEIGHTING_FIELD_NUMBER: _ClassVar[int]
     REFINER_FIELD_NUMBER: _ClassVar[int]
@@ -213,6 +215,8 @@ class GenerateRequest(_message.Message):
     pause_at: PausePoint
     positive_prompt: str
     positive_prompt_2: str
+    preview_every: int
+    preview_side: int
     priority: int
     prompt_weighting: str
     refiner: Refiner
@@ -225,7 +229,7 @@ class GenerateRequest(_message.Message):
     target_size: Size
     vae: str
     width: int
-    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., vae: _Optional[str] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ..., loras: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ..., priority: _Optional[int] = ..., deadline_ms: _Optional[int] = ..., detach: bool = ..., branches: _Optional[_Iterable[_Union[Branch, _Mapping]]] = ..., pause_at: _Optional[_Union[PausePoint, _Mapping]] = ...) -> None: ...
+    def __init__(self, request_id: _Optional[str] = ..., positive_prompt: _Optional[str] = ..., negative_prompt: _Optional[str] = ..., positive_prompt_2: _Optional[str] = ..., negative_prompt_2: _Optional[str] = ..., model: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., steps: _Optional[int] = ..., scheduler: _Optional[str] = ..., seed: _Optional[int] = ..., cfg_scale: _Optional[float] = ..., number_results: _Optional[int] = ..., refiner: _Optional[_Union[Refiner, _Mapping]] = ..., original_size: _Optional[_Union[Size, _Mapping]] = ..., crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., target_size: _Optional[_Union[Size, _Mapping]] = ..., negative_original_size: _Optional[_Union[Size, _Mapping]] = ..., negative_crop_top_left: _Optional[_Union[Point, _Mapping]] = ..., negative_target_size: _Optional[_Union[Size, _Mapping]] = ..., vae: _Optional[str] = ..., seed_image: _Optional[str] = ..., mask_image: _Optional[str] = ..., strength: _Optional[float] = ..., clip_skip: _Optional[int] = ..., prompt_weighting: _Optional[str] = ..., guidance_rescale: _Optional[float] = ..., embeddings: _Optional[_Iterable[_Union[Embedding, _Mapping]]] = ..., eta: _Optional[float] = ..., handoff_history: _Optional[_Union[HandoffHistory, str]] = ..., loras: _Optional[_Iterable[_Union[Lora, _Mapping]]] = ..., priority: _Optional[int] = ..., deadline_ms: _Optional[int] = ..., detach: bool = ..., branches: _Optional[_Iterable[_Union[Branch, _Mapping]]] = ..., pause_at: _Optional[_Union[PausePoint, _Mapping]] = ..., preview_every: _Optional[int] = ..., preview_side: _Optional[int] = ...) -> None: ...
 
 class GetInfoRequest(_message.Message):
     __slots__ = []
@@ -462,7 +466,7 @@ class Point(_message.Message):
     def __init__(self, top: _Optional[int] = ..., left: _Optional[int] = ...) -> None: ...
 
 class Progress(_message.Message):
-    __slots__ = ["branch", "elapsed_seconds", "eta_seconds", "image_count", "image_index", "job_step", "job_steps", "phase", "phase_step", "phase_steps", "sigma", "step", "step_seconds", "steps", "timestep"]
+    __slots__ = ["branch", "elapsed_seconds", "eta_seconds", "image_count", "image_index", "job_step", "job_steps", "phase", "phase_step", "phase_steps", "preview", "preview_step", "sigma", "step", "step_seconds", "steps", "timestep"]
     BRANCH_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
     ETA_SECONDS_FIELD_NUMBER: _ClassVar[int]
@@ -473,6 +477,8 @@ class Progress(_message.Message):
     PHASE_FIELD_NUMBER: _ClassVar[int]
     PHASE_STEPS_FIELD_NUMBER: _ClassVar[int]
     PHASE_STEP_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_FIELD_NUMBER: _ClassVar[int]
+    PREVIEW_STEP_FIELD_NUMBER: _ClassVar[int]
     SIGMA_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
@@ -488,12 +494,14 @@ class Progress(_message.Message):
     phase: Phase
     phase_step: int
     phase_steps: int
+    preview: bytes
+    preview_step: int
     sigma: float
     step: int
     step_seconds: float
     steps: int
     timestep: float
-    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., phase_step: _Optional[int] = ..., phase_steps: _Optional[int] = ..., timestep: _Optional[float] = ..., sigma: _Optional[float] = ..., step_seconds: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ..., eta_seconds: _Optional[float] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ..., branch: _Optional[int] = ..., job_step: _Optional[int] = ..., job_steps: _Optional[int] = ...) -> None: ...
+    def __init__(self, phase: _Optional[_Union[Phase, str]] = ..., step: _Optional[int] = ..., steps: _Optional[int] = ..., phase_step: _Optional[int] = ..., phase_steps: _Optional[int] = ..., timestep: _Optional[float] = ..., sigma: _Optional[float] = ..., step_seconds: _Optional[float] = ..., elapsed_seconds: _Optional[float] = ..., eta_seconds: _Optional[float] = ..., image_index: _Optional[int] = ..., image_count: _Optional[int] = ..., branch: _Optional[int] = ..., job_step: _Optional[int] = ..., job_steps: _Optional[int] = ..., preview: _Optional[bytes] = ..., preview_step: _Optional[int] = ...) -> None: ...
 
 class Queued(_message.Message):
     __slots__ = ["eta_seconds", "place"]
