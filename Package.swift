@@ -85,7 +85,7 @@ let package = Package(
             name: "refinery",
             dependencies: [
                 "Server", "Client", "SDXL", "Jobs", "Generation", "Metrics", "PNGEncoding",
-                "Tensors", "Weights", "Transport", "Wire",
+                "Diffusion", "Tensors", "Weights", "Transport", "Wire",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ], swiftSettings: swift),

@@ -31,12 +31,14 @@ struct CompareCommand: AsyncParsableCommand {
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("The PNG file with all of it.", valueName: "file"))
+        help: ArgumentHelp("The PNG file with all of it.", valueName: "file"),
+        completion: Completions.picture)
     var output = "comparison.png"
 
     @Option(
         help: ArgumentHelp(
-            "Write each ending's own PNG too, numbered in their order.", valueName: "file"))
+            "Write each ending's own PNG too, numbered in their order.", valueName: "file"),
+        completion: Completions.picture)
     var pictures: String?
 
     @Option(help: "How many times the differences are amplified, 1 to 255.")

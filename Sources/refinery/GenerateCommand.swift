@@ -6,31 +6,34 @@ struct GenerateCommand: AsyncParsableCommand {
         commandName: "generate",
         abstract: "Makes a picture: on a server, or in this process.",
         discussion: """
-            A bar shows the steps on a terminal, a line each goes to a pipe, JSON lines with --json.
+            A bar shows the steps on a terminal, and where that can show pictures (kitty, iTerm2, sixels) the
+            picture as it forms; a line each goes to a pipe, JSON lines with --json.
 
             EXAMPLES
               refinery generate "a lighthouse at dawn" --seed 7
               refinery generate "a lighthouse at dawn" --steps 40 \\
                 --model base --refiner refiner --refiner-start-percentage 80
               refinery generate "the same, painted" --seed-image picture.png --strength 0.5
+              refinery generate "a lighthouse at dawn" --preview sixel --preview-every 5
               refinery generate --request tasks.json --server 127.0.0.1:7420 --json
               refinery generate "a red fox" --detach --request-id fox --server 127.0.0.1:7420
             """)
 
     @OptionGroup var request: RequestOptions
     @OptionGroup var source: SourceOptions
+    @OptionGroup var previews: PreviewOptions
 
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
             "The PNG file. Several pictures are numbered: picture-1.png and so on.",
-            valueName: "file"))
+            valueName: "file"), completion: Completions.picture)
     var output = "picture.png"
 
     @Option(
         help: ArgumentHelp(
-            "Write every step's numbers to a file, to compare with another run.", valueName: "file")
-    )
+            "Write every step's numbers to a file, to compare with another run.", valueName: "file"),
+        completion: Completions.file)
     var trace: String?
 
     @Flag(help: "Report as JSON, an object a line.")
@@ -62,7 +65,8 @@ struct GenerateCommand: AsyncParsableCommand {
         }
         if detach { return try await submit(reading) }
         let files = try PictureFiles(output: output, count: count)
-        var rendering = Renderings.make(json: json)
+        let graphics = previews.graphics(json: json)
+        var rendering = Renderings.make(json: json, graphics: graphics)
         for notice in reading.notices {
             Terminal.write(rendering.text(for: .notice(notice)), to: .output)
         }
@@ -72,7 +76,8 @@ struct GenerateCommand: AsyncParsableCommand {
         }
         let work = Task {
             var run = run
-            try await run.make(request.addPictures(to: reading.requests, at: pictures))
+            let requests = try await request.addPictures(to: reading.requests, at: pictures)
+            try await run.make(graphics == nil ? requests : requests.map { $0.previewed() })
         }
         let cancel: @Sendable () -> Void = { work.cancel() }
         try await Interruption.handled(by: cancel) {

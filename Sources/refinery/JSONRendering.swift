@@ -60,6 +60,11 @@ struct JSONRendering: Rendering {
             "imageCount": JSONText(progress.imageCount),
             "branch": progress.branch.map { JSONText($0) },
             "jobStep": JSONText(progress.jobStep), "jobSteps": JSONText(progress.jobSteps),
+            "preview": progress.preview.map {
+                .object([
+                    "step": JSONText($0.step), "png": JSONText(TerminalGraphics.base64($0.png)),
+                ])
+            },
         ])
     }
 

@@ -6,7 +6,8 @@ import Jobs
 struct KeepingOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "Folder for jobs and their pictures; made if it is not there.", valueName: "dir"))
+            "Folder for jobs and their pictures; made if it is not there.", valueName: "dir"),
+        completion: .directory)
     var data: String?
 
     @Option(help: "Days for which ended jobs are kept, and paused ones for others to resume.")

@@ -24,7 +24,9 @@ struct PlainRendering: Rendering {
             switch event.content {
             case .accepted(let plan): Wording.lines(of: plan)
             case .queued(let queued): queued.place > 0 ? [Wording.line(of: queued)] : []
-            case .progress(let progress): progress.phaseStep > 0 ? [line(of: progress)] : []
+            // With a preview it is told for the second time.
+            case .progress(let progress):
+                progress.phaseStep > 0 && progress.preview == nil ? [line(of: progress)] : []
             case .handedOff(let handedOff): [Wording.line(of: handedOff)]
             case .image: []
             case .ended(let ended): [Wording.line(of: ended)]

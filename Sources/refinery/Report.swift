@@ -13,10 +13,14 @@ enum Report {
 
 enum Renderings {
     /// The one for who reads: a program, a person at a terminal, a pipe.
-    static func make(json: Bool) -> any Rendering {
+    ///
+    /// - Parameter graphics: how a terminal shows pictures; nil for not at all.
+    static func make(json: Bool, graphics: TerminalGraphics? = nil) -> any Rendering {
         if json { return JSONRendering() }
-        guard let width = Terminal.width(of: .output) else { return PlainRendering() }
-        return LiveRendering(width: width, usesColours: Terminal.wantsColours)
+        guard let screen = Terminal.screen(of: .output) else { return PlainRendering() }
+        return LiveRendering(
+            width: screen.columns, usesColours: Terminal.wantsColours,
+            pictures: graphics.map { PictureRegion(graphics: $0, screen: screen) })
     }
 }
 

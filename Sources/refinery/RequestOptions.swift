@@ -11,25 +11,27 @@ struct RequestOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Requests as JSON instead of a prompt: an object or an array of them.",
-            valueName: "file"))
+            valueName: "file"), completion: Completions.requests)
     var request: String?
 
     @Option(
         help: ArgumentHelp(
             "Make a picture again, from the PNG that Refinery wrote, instead of a prompt.",
-            valueName: "png"))
+            valueName: "png"), completion: Completions.picture)
     var like: String?
 
     @Option(help: "What it does not show. An empty text differs from none.")
     var negativePrompt: String?
 
-    @Option(help: "The base model; see 'refinery models'.")
+    @Option(help: "The base model; see 'refinery models'.", completion: Completions.models)
     var model: String?
 
-    @Option(help: "A VAE file that decodes in place of the model's own; see 'refinery models'.")
+    @Option(
+        help: "A VAE file that decodes in place of the model's own; see 'refinery models'.",
+        completion: Completions.vaes)
     var vae: String?
 
-    @Option(help: "The refiner, which takes over the last steps.")
+    @Option(help: "The refiner, which takes over the last steps.", completion: Completions.refiners)
     var refiner: String?
 
     @Option(help: "The refiner's first step, 2 to the number of steps.")
@@ -41,10 +43,10 @@ struct RequestOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "A LoRA for the base model, and how much of it, -4 to 4; may be given again.",
-            valueName: "name[:weight]"))
+            valueName: "name[:weight]"), completion: Completions.loras)
     var lora: [String] = []
 
-    @Option(help: "Such as 'Euler' or 'Euler a'.")
+    @Option(help: "Such as 'Euler' or 'Euler a'.", completion: Completions.schedulers)
     var scheduler: String?
 
     @Option(help: "Steps of both experts together.")
@@ -68,7 +70,9 @@ struct RequestOptions: ParsableArguments {
     @Option(help: "Text encoder layers left out beyond SDXL's own choice, 0 to 2.")
     var clipSkip: Int?
 
-    @Option(help: "compel or sdEmbeds: how weights are written in the prompts.")
+    @Option(
+        help: "compel or sdEmbeds: how weights are written in the prompts.",
+        completion: .list(GenerationJob.PromptWeighting.allCases.map(\.rawValue)))
     var promptWeighting: String?
 
     @Option(help: "0 to 1: tames the contrast of high guidance.")
@@ -77,30 +81,34 @@ struct RequestOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "A learned word for the prompts, and its weight, -4 to 4; may be given again.",
-            valueName: "name[:weight]"))
+            valueName: "name[:weight]"), completion: Completions.embeddings)
     var embedding: [String] = []
 
     @Option(help: "0 to 1: fresh noise in each step, for DDIM and TCD.")
     var eta: Double?
 
-    @Option(help: "KEEP or RESET: what a multistep scheduler remembers at the handoff.")
+    @Option(
+        help: "KEEP or RESET: what a multistep scheduler remembers at the handoff.",
+        completion: .list(GenerationJob.HandoffHistory.allCases.map(\.rawValue)))
     var handoffHistory: String?
 
     @Option(
         help: ArgumentHelp(
             "A PNG file to start from; gives the size. With a refiner as --model that finishes it.",
-            valueName: "file"))
+            valueName: "file"), completion: Completions.picture)
     var seedImage: String?
 
     @Option(
         help: ArgumentHelp(
-            "A PNG file of the same size: white is made anew, black stays.", valueName: "file"))
+            "A PNG file of the same size: white is made anew, black stays.", valueName: "file"),
+        completion: Completions.picture)
     var maskImage: String?
 
     @Option(help: "How much of the schedule is run on --seed-image, 0 to 1; 0.8 unless given.")
     var strength: Double?
 
-    @Option(help: "Among jobs that wait, -10 to 10: higher is sooner.")
+    // Or a negative number would be taken for a flag.
+    @Option(parsing: .unconditional, help: "Among jobs that wait, -10 to 10: higher is sooner.")
     var priority: Int?
 
     @Option(help: "Seconds after which the job ends, done or not.")
@@ -114,6 +122,15 @@ struct RequestOptions: ParsableArguments {
             "Stop after so many steps, with a preview, for 'refinery resume' to go on from.",
             valueName: "step or handoff"))
     var pauseAt: PausePointName?
+
+    @Option(help: "Steps from one preview of the picture to the next, 1 to 100; none unless given.")
+    var previewEvery: Int?
+
+    @Option(
+        help:
+            "Pixels of a preview's longer side, 16 to 512; an eighth of the picture's unless given."
+    )
+    var previewSide: Int?
 
     func validate() throws {
         if let deadline, !(0.001...2_592_000).contains(deadline) {
@@ -209,6 +226,8 @@ struct RequestOptions: ParsableArguments {
         request.deadlineMilliseconds = deadline.map { Int(($0 * 1000).rounded()) }
         request.requestID = requestID
         request.pauseAt = pauseAt?.point
+        request.previewEvery = previewEvery
+        request.previewSide = previewSide
         if refiner != nil || refinerStartStep != nil || refinerStartPercentage != nil {
             var handoff = GenerationRequest.Refiner()
             handoff.model = refiner

@@ -24,8 +24,9 @@ struct ResumeCommand: AsyncParsableCommand {
     var job: String
 
     @OptionGroup var remote: ServerOptions
+    @OptionGroup var previews: PreviewOptions
 
-    @Option(help: "The refiner that takes over.")
+    @Option(help: "The refiner that takes over.", completion: Completions.refiners)
     var refiner: String?
 
     @Option(help: "The refiner's first step.")
@@ -54,7 +55,7 @@ struct ResumeCommand: AsyncParsableCommand {
 
     @Option(
         name: .shortAndLong,
-        help: ArgumentHelp("The PNG file.", valueName: "file"))
+        help: ArgumentHelp("The PNG file.", valueName: "file"), completion: Completions.picture)
     var output = "picture.png"
 
     @Flag(help: "Only have the job accepted, and list it: see watch, jobs and cancel.")
@@ -68,12 +69,14 @@ struct ResumeCommand: AsyncParsableCommand {
         if !detach { _ = try PictureFiles(output: output, count: 1) }
         let client = try remote.client()
         let (request, output, detach, json) = (request, output, detach, json)
+        let graphics = detach ? nil : previews.graphics(json: json)
         try await WatchCommand.untilInterrupted(client) {
             let job = try await client.resume(request)
             if detach {
                 Terminal.write(json ? JobList.json([job]) : JobList.text([job]), to: .output)
             } else {
-                try await WatchCommand.follow(job.id, client, output: output, json: json)
+                try await WatchCommand.follow(
+                    job.id, client, output: output, json: json, graphics: graphics)
             }
         }
     }

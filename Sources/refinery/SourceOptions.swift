@@ -36,7 +36,7 @@ struct EngineOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "Folder of .safetensors model files; without one, small built-in models.",
-            valueName: "dir"))
+            valueName: "dir"), completion: .directory)
     var models: String?
 
     @Option(help: "Threads that compute, all lanes together; as many as cores by default.")

@@ -9,7 +9,8 @@ struct WatchCommand: AsyncParsableCommand {
         discussion: """
             A job is followed from how it stands, whoever asked for it, to its end; its pictures are
             written with --output. Without a job all jobs are followed, a line for each change, until
-            interrupted. Watching changes nothing: interrupt it as you like.
+            interrupted. Watching changes nothing: interrupt it as you like. A terminal that can shows the
+            picture as it forms, if the job was asked for with previews.
 
             EXAMPLES
               refinery watch --server 127.0.0.1:7420
@@ -20,11 +21,13 @@ struct WatchCommand: AsyncParsableCommand {
     var job: String?
 
     @OptionGroup var remote: ServerOptions
+    @OptionGroup var previews: PreviewOptions
 
     @Option(
         name: .shortAndLong,
         help: ArgumentHelp(
-            "Write the pictures to this PNG file; several are numbered.", valueName: "file"))
+            "Write the pictures to this PNG file; several are numbered.", valueName: "file"),
+        completion: Completions.picture)
     var output: String?
 
     @Flag(help: "Report as JSON, an object a line.")
@@ -39,9 +42,10 @@ struct WatchCommand: AsyncParsableCommand {
     func run() async throws {
         let client = try remote.client()
         let (job, output, json) = (job, output, json)
+        let graphics = job == nil ? nil : previews.graphics(json: json)
         try await Self.untilInterrupted(client) {
             if let job {
-                try await Self.follow(job, client, output: output, json: json)
+                try await Self.follow(job, client, output: output, json: json, graphics: graphics)
             } else {
                 try await Self.followAll(client, json: json)
             }
@@ -63,13 +67,16 @@ struct WatchCommand: AsyncParsableCommand {
 
     /// Reports a job from how it stands to its end.
     ///
-    /// - Parameter output: where its pictures are written, if at all.
+    /// - Parameters:
+    ///   - output: where its pictures are written, if at all.
+    ///   - graphics: how the terminal shows its previews, if at all.
     static func follow(
-        _ job: String, _ client: RefineryClient, output: String?, json: Bool
+        _ job: String, _ client: RefineryClient, output: String?, json: Bool,
+        graphics: TerminalGraphics?
     ) async throws {
         let count = try await client.job(job).imageCount
         var files = try output.map { try PictureFiles(output: $0, count: count) }
-        var rendering = Renderings.make(json: json)
+        var rendering = Renderings.make(json: json, graphics: graphics)
         do {
             for try await event in client.watch(job) {
                 var report = Report.event(event)

@@ -72,6 +72,7 @@ import Transport
         expected.promptWeighting = "compel"
         expected.handoffHistory = "RESET"
         expected.priority = -3
+        (expected.previewEvery, expected.previewSide) = (5, 64)
         expected.deadlineMilliseconds = 1500
         expected.requestID = "my job"
         expected.loras = [.init(model: "civitai:1@2"), .init(model: "b:c", weight: -0.5)]
@@ -88,8 +89,49 @@ import Transport
                 "--refiner-start-percentage", "90",
                 "--clip-skip", "1", "--guidance-rescale", "0.7", "--eta", "0.5",
                 "--handoff-history", "RESET", "--prompt-weighting", "compel",
-                "--embedding", "civitai:1@2", "--embedding", "style:-0.5", "--priority=-3",
+                "--embedding", "civitai:1@2", "--embedding", "style:-0.5", "--priority", "-3",
+                "--preview-every", "5", "--preview-side", "64",
                 "--deadline", "1.5", "--request-id", "my job") == expected)
+    }
+
+    @Test(arguments: [["--priority", "-10"], ["--priority=-10"]])
+    func `a negative number needs no equals sign`(arguments: [String]) throws {
+        let parsed = try Refinery.parseAsRoot(["generate", "a cat"] + arguments)
+        let command = try #require(parsed as? GenerateCommand)
+        #expect(try command.request.read().requests.first?.priority == -10)
+    }
+
+    @Test func `previews that nobody asked for are asked for after every step`() throws {
+        var request = GenerationRequest()
+        #expect(request.previewed().previewEvery == 1)
+        request.previewEvery = 7
+        #expect(request.previewed() == request)
+    }
+
+    @Test func `completions are the built-in models, or those of the folder that was named`() {
+        func names(_ roles: Set<ModelDescription.Role>, _ words: [String], _ prefix: String = "")
+            -> [String]
+        {
+            Completions.names(of: roles, after: words, beginning: prefix)
+        }
+        #expect(names([.base], ["generate"]) == ["tiny-base"])
+        #expect(names([.refiner], ["generate"], "tiny-r") == ["tiny-refiner"])
+        #expect(names([.base], ["generate"], "x") == [])
+        #expect(names([.base], ["generate", "--models", "/nowhere"]) == [])
+        #expect(names([.base], ["generate", "--models"]) == ["tiny-base"])
+        #expect(names([.base], ["generate", "--server", "127.0.0.1:1"]) == [])
+    }
+
+    @Test(arguments: ["bash", "zsh", "fish"])
+    func `every shell gets a script that knows the flags`(shell: String) throws {
+        let error = #expect(throws: (any Error).self) {
+            try Refinery.parseAsRoot(["--generate-completion-script", shell])
+        }
+        let script = Refinery.fullMessage(for: try #require(error))
+        #expect(Refinery.exitCode(for: try #require(error)) == .success)
+        for word in ["generate", "preview-every", "Euler-a", "kitty"] {
+            #expect(script.contains(word), "\(word)")
+        }
     }
 
     @Test func `a handoff without a refiner is passed on to be refused by name`() throws {
@@ -107,7 +149,7 @@ import Transport
         ["serve", "--drain-seconds=-1"], ["serve", "--log-format", "xml"],
         ["serve", "--log-level", "loud"], ["generate", "a cat", "--token-file", "t"],
         ["serve", "--keep-days=-1"], ["serve", "--keep-gib", "nan"],
-        ["watch", "--output", "a.png"],
+        ["watch", "--output", "a.png"], ["watch", "j", "--preview", "ascii"],
         ["jobs", "--state", "done"], ["cancel"], ["cancel", "j", "--outcome", "pause"],
         ["models", "--server", "localhost:1", "--threads", "2"],
         ["nonsense"],

@@ -26,7 +26,8 @@ struct TidyTests {
         "Server": ["Transport", "Wire", "Jobs", "Generation", "Metrics", "Locking"],
         "Client": ["Transport", "Wire", "Generation", "Locking"],
         "refinery": [
-            "Server", "Client", "SDXL", "Jobs", "Generation", "Metrics", "PNGEncoding", "Tensors",
+            "Server", "Client", "SDXL", "Jobs", "Generation", "Metrics", "PNGEncoding", "Diffusion",
+            "Tensors",
             "Weights", "Transport", "Wire", "Locking",
         ],
     ]
