@@ -115,6 +115,12 @@ class Page:
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
+    def click(self, selector: str) -> None:
+        """Scrolls there first: a dialog's foot would be in the way."""
+        node = self.find(selector)
+        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", node)
+        node.click()
+
     def text(self, selector: str) -> str:
         return str(self.run(f"document.querySelector({selector!r})?.textContent ?? ''"))
 
@@ -139,8 +145,16 @@ class Page:
         self.run(f"location.hash = '#{name}'")
         self.wait(lambda: self.find(f"#view-{name}").is_displayed(), f"{name} is not shown")
 
-    def fill_in(self, prompt: str, *, kind: str = "", refiner: bool = True, **fields: str) -> None:
-        """Opens the form by its key and types."""
+    def fill_in(
+        self,
+        prompt: str,
+        *,
+        kind: str = "",
+        refiner: bool = True,
+        pause: str = "",
+        **fields: str,
+    ) -> None:
+        """Opens the form by its key and types. ``pause`` is a step, or handoff."""
         self.press("n")
         form = self.find("#form")
         self.wait(form.is_displayed, "the form does not open")
@@ -153,6 +167,10 @@ class Page:
         choice.select_by_index(1 if refiner else 0)
         if refiner:
             Select(self.find("#field-kind")).select_by_value(kind)
+        how = Select(self.find("#field-pauseAt"))
+        how.select_by_value("step" if pause.isdecimal() else pause)
+        if pause.isdecimal():
+            fields["pauseStep"] = pause
         for name, value in {"positivePrompt": prompt, "seed": "", **fields}.items():
             field = self.find(f"#field-{name}")
             field.clear()
@@ -169,12 +187,24 @@ class Page:
             lambda: not self.find("#form").is_displayed(), f"refused: {self.text('#form .error')}"
         )
 
+    def paused(self, prompt: str) -> WebElement:
+        """The paused job of this prompt, with its preview."""
+        found = self.wait(lambda: self._named("#paused .row", prompt), f"{prompt} does not pause")
+        self.wait(
+            lambda: found.find_elements(By.CSS_SELECTOR, ".slot img"), "its preview is not shown"
+        )
+        return found
+
+    def do(self, row: WebElement, name: str) -> None:
+        """One of a row's buttons."""
+        row.find_element(By.CSS_SELECTOR, f"[data-outcome={name}]").click()
+
     def tile(self, prompt: str) -> WebElement:
         """The ended job of this prompt."""
         return self.wait(lambda: self._named(".tile", prompt), f"{prompt} does not end")
 
     def row(self, prompt: str) -> WebElement:
-        """The waiting or working job of this prompt."""
+        """The waiting, working or paused job of this prompt."""
         return self.wait(lambda: self._named(".row", prompt), f"{prompt} is not listed")
 
     def _named(self, selector: str, prompt: str) -> WebElement | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from browsing import DashboardProcess, Page, chromium
+from files import write_lora
 from real_server import Server
 from selenium.webdriver import Chrome
 
@@ -23,7 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("server"))
+    models = tmp_path_factory.mktemp("models")
+    write_lora(models)
+    server = Server(tmp_path_factory.mktemp("server"), "--models", str(models))
     yield server
     server.kill()
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from browsing import DESKTOP, PHONE, DashboardProcess, Page
+from files import LORA, write_picture
 from real_server import Server
 from selenium.webdriver import Keys
+from selenium.webdriver.support.select import Select
 
 pytestmark = pytest.mark.browser
 
@@ -166,6 +169,141 @@ def test_a_job_is_brought_to_an_early_end_with_a_picture(page: Page, outcome: st
     assert tile.find_elements("css selector", "img")
 
 
+def test_a_paused_job_goes_on_as_it_was_begun(page: Page) -> None:
+    name = next(_names)
+    page.ask(name, pause="handoff", **SHORT)
+    row = page.paused(name)
+    assert "after step 4 of 6" in row.text
+    page.do(row, "resume")
+    tile = page.tile(name)
+    page.wait(lambda: tile.find_elements("css selector", "img"), "the picture is not shown")
+    assert "handoff 67 %" in tile.text
+    # It stays, to go on from again.
+    assert page.paused(name).is_displayed()
+
+
+def test_a_paused_job_goes_on_otherwise(page: Page) -> None:
+    name = next(_names)
+    page.ask(name, pause="2", **SHORT)
+    row = page.paused(name)
+    page.do(row, "resumeOtherwise")
+    dialog = page.find("#resume")
+    page.wait(dialog.is_displayed, "the dialog does not open")
+    assert "after step 2 of 6" in page.text("#resume .hint")
+    assert page.run("document.activeElement.id") == "resume-refiner-model"
+
+    page.find("#resume-refiner-positivePrompt").send_keys("x")
+    page.send()
+    says = "#resume-refiner-positivePrompt-error"
+    page.wait(lambda: page.text(says), "nothing is said at the field")
+    assert "2" in page.text(says)
+    page.find("#resume-refiner-positivePrompt").send_keys(" sharp")
+    start = page.find("#resume-refiner-startStep")
+    start.send_keys(Keys.END)
+    assert "step 6 of 6 (83 %): 3 more steps by the base, 1 by the refiner" in dialog.text
+    page.send()
+    page.wait(lambda: not dialog.is_displayed(), f"refused: {page.text('#resume .error')}")
+    page.wait(lambda: "handoff 83 %" in page.tile(name).text, "it does not hand off later")
+
+    page.do(page.paused(name), "resumeOtherwise")
+    Select(page.find("#resume-refiner-model")).select_by_index(0)
+    assert not page.find("#resume .its").is_displayed()
+    page.find("#resume .primary").click()
+    page.wait(lambda: "base alone" in page.tile(name).text, "the base does not end it alone")
+
+
+def test_a_paused_job_is_thrown_away(page: Page) -> None:
+    name = next(_names)
+    page.ask(name, pause="2", **SHORT)
+    page.do(page.paused(name), "discard")
+    assert page.tile(name).get_attribute("data-state") == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("fields", "at", "says"),
+    [
+        ({"pause": "6"}, "pauseStep", "5"),
+        ({"pause": "2", "numberResults": "2"}, "numberResults", "one picture"),
+    ],
+)
+def test_a_pause_that_cannot_be_is_said_at_its_field(
+    page: Page, fields: dict[str, str], at: str, says: str
+) -> None:
+    page.fill_in(next(_names), **SHORT | fields)
+    page.send()
+    page.wait(lambda: page.text(f"#field-{at}-error"), "nothing is said at the field")
+    assert says in page.text(f"#field-{at}-error")
+
+
+def test_a_picture_is_started_from_and_fitted(page: Page, tmp_path: Path) -> None:
+    name = next(_names)
+    picture = write_picture(tmp_path / "start.png", 140, 100)
+    page.fill_in(name, steps="6", width="", height="")
+    page.find("#field-seedImage").send_keys(str(picture))
+    page.wait(lambda: "140 \u00d7 100" in page.text(".chosen"), "the picture is not read")
+    assert "136 \u00d7 96, from 140 \u00d7 100" in page.text(".chosen")
+    page.find("#field-strength").send_keys(Keys.ARROW_LEFT * 6)
+    assert "0.50: the last 3 of 6 steps are run" in page.text(".chosen")
+    assert not page.find("#field-width").is_enabled()
+    page.send()
+    tile = page.tile(name)
+    page.wait(
+        lambda: page.driver.execute_script(
+            "const i = arguments[0].querySelector('img');"
+            "return i && i.naturalWidth === 136 && i.naturalHeight === 96",
+            tile,
+        ),
+        "the picture has another size",
+    )
+
+    # What it became is started from in turn.
+    tile.click()
+    page.find("#detail .link").click()
+    page.wait(lambda: page.find("#form").is_displayed(), "the form does not open")
+    page.wait(lambda: page.find(".chosen canvas").is_displayed(), "the picture is not there")
+    assert "136 \u00d7 96" in page.text(".chosen")
+    assert page.find("#field-positivePrompt").get_attribute("value") == name
+    page.send()
+    page.wait(lambda: len(page.all(".tile")) and not page.find("#form").is_displayed(), "refused")
+
+
+def test_a_picture_that_is_too_small_is_refused_at_its_field(page: Page, tmp_path: Path) -> None:
+    page.fill_in(next(_names))
+    page.find("#field-seedImage").send_keys(str(write_picture(tmp_path / "start.png", 64, 40)))
+    page.wait(lambda: page.find(".chosen").is_displayed(), "the picture is not read")
+    page.send()
+    page.wait(lambda: page.text("#field-seedImage-error"), "nothing is said at the field")
+    assert "64" in page.text("#field-seedImage-error")
+
+
+def test_a_file_that_is_no_picture_is_refused_at_its_field(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "start.png").write_text("no picture")
+    page.fill_in(next(_names))
+    page.find("#field-seedImage").send_keys(str(tmp_path / "start.png"))
+    page.wait(lambda: page.text("#field-seedImage-error"), "nothing is said at the field")
+    assert not page.find(".chosen").is_displayed()
+
+
+def test_a_lora_is_added_weighted_and_taken_away(page: Page) -> None:
+    name = next(_names)
+    page.fill_in(name, **SHORT)
+    page.click("#field-lora + button")
+    page.click("#field-lora + button")
+    assert Select(page.find(".lora .model")).first_selected_option.text == LORA
+    weight = page.find(".lora .weight")
+    weight.clear()
+    weight.send_keys("5")
+    page.click(".lora:nth-child(2) button")
+    page.send()
+    page.wait(lambda: page.text("#field-lora-error"), "nothing is said at the field")
+    assert "-4" in page.text("#field-lora-error")
+    weight.clear()
+    weight.send_keys("0.5")
+    page.send()
+    page.tile(name).click()
+    page.wait(lambda: f"{LORA} 0.5" in page.text("#detail .about"), "the LoRA is not told")
+
+
 def test_the_page_goes_on_after_the_server_was_killed(page: Page, server: Server) -> None:
     name = next(_names)
     page.run("window.mark = 'the same page'")
@@ -209,11 +347,15 @@ def test_a_page_opened_later_shows_what_was_made_before(
     assert page.tile(name).find_elements("css selector", "img")
 
 
-def test_on_a_phone_nothing_has_to_be_scrolled_sideways(page: Page) -> None:
+def test_on_a_phone_nothing_has_to_be_scrolled_sideways(page: Page, tmp_path: Path) -> None:
+    picture = write_picture(tmp_path / "start.png", 3000, 20)
     name = f"{next(_names)} with a long prompt {'x' * 80}"
     running = next(_names)
     page.ask(name, kind="pair", **SHORT)
     page.tile(name)
+    paused = next(_names)
+    page.ask(paused, pause="2", **SHORT)
+    page.paused(paused)
     page.ask(running, **LONG)
     page.row(running)
     for width in (PHONE[0], 320):
@@ -224,8 +366,14 @@ def test_on_a_phone_nothing_has_to_be_scrolled_sideways(page: Page) -> None:
         page.tile(name).click()
         assert _overflow(page) == [], f"a job's details at {width}"
         page.press(Keys.ESCAPE)
-        page.fill_in(name, kind="sweep")
+        page.fill_in(name, kind="sweep", pause="2")
+        page.click("#field-lora + button")
+        page.find("#field-seedImage").send_keys(str(picture))
+        page.wait(lambda: page.find(".chosen").is_displayed(), "the picture is not read")
         assert _overflow(page) == [], f"the form at {width}"
+        page.press(Keys.ESCAPE)
+        page.do(page.paused(paused), "resumeOtherwise")
+        assert _overflow(page) == [], f"going on otherwise at {width}"
         page.press(Keys.ESCAPE)
     page.row(running).find_element("css selector", "[data-outcome=discard]").click()
     page.tile(running)
@@ -280,6 +428,8 @@ return poor;
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out_in_light_and_in_dark(page: Page, scheme: str) -> None:
     name = next(_names)
+    paused = next(_names)
+    page.ask(paused, pause="2", **SHORT)
     page.ask(name, kind="pair", **SHORT)
     page.tile(name)
     page.open(DESKTOP, scheme)
@@ -300,6 +450,9 @@ def test_text_stands_out_in_light_and_in_dark(page: Page, scheme: str) -> None:
     page.send()
     page.wait(lambda: page.text("#field-positivePrompt-error"), "the refusal is not said")
     poor["form"] = page.driver.execute_script(CONTRAST)
+    page.press(Keys.ESCAPE)
+    page.do(page.paused(paused), "resumeOtherwise")
+    poor["otherwise"] = page.driver.execute_script(CONTRAST)
     assert {view: texts for view, texts in poor.items() if texts} == {}
 
 

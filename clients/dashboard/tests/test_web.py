@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -153,15 +154,22 @@ def test_events_begin_with_everything_and_say_that_the_server_is_away() -> None:
         ("/cancel", '{"job": "x", "outcome": "never"}', "application/json", 400),
         ("/cancel", '{"job": 7}', "application/json", 400),
         ("/cancel", "[]", "application/json", 400),
+        ("/resume", '{"job": "x"}', "application/json", 503),
+        ("/resume", '{"job": "x", "pauseAt": "noon"}', "application/json", 400),
+        ("/resume", "{}", "application/json", 400),
+        ("/upload", "a picture", "image/png", 503),
+        ("/upload", "a picture", "image/jpeg", 415),
+        ("/upload", "x" * ((16 << 20) + 1), "image/png", 400),
     ],
 )
 def test_what_cannot_be_done_has_a_reason(path: str, body: str, kind: str, status: int) -> None:
     async def ask(session: ClientSession, url: str) -> None:
         headers = {"Content-Type": kind, "Origin": url}
-        async with session.post(url + path, data=body, headers=headers) as response:
+        data = io.BytesIO(body.encode())
+        async with session.post(url + path, data=data, headers=headers) as response:
             text = await response.text()
             assert response.status == status, text
-            if kind == "application/json" and status != 413:
+            if status not in (413, 415):
                 assert json.loads(text)["error"]["message"]
 
     with_dashboard(ask)

@@ -15,17 +15,24 @@ PATIENCE_SECONDS = 60
 class Server:
     """A server that keeps its jobs in a folder, always on the same port; it can be killed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *flags: str) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self.address = f"127.0.0.1:{listener.getsockname()[1]}"
         self._folder = folder
+        self._flags = flags
         self.start()
 
     def start(self) -> None:
         binary = Path(os.environ["REFINERY_BINARY"]).resolve(strict=True)
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [binary, "serve", "--listen", self.address, "--data", self._folder / "data"],
+                [
+                    binary,
+                    "serve",
+                    *("--listen", self.address),
+                    *("--data", self._folder / "data"),
+                    *self._flags,
+                ],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
             )

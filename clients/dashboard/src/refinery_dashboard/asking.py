@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from refinery_client import (
+    ApplyTo,
     Branch,
     GenerateOptions,
     InvalidRequest,
+    Lora,
     Outcome,
+    PausePoint,
     Refiner,
     RefineryError,
+    ResumeOptions,
     Status,
 )
 
@@ -58,6 +62,28 @@ def job(body: object) -> Asked:
     return Asked(prompt, options)
 
 
+def resumption(body: object) -> tuple[str, ResumeOptions]:
+    """The paused job of ``{"job": "...", ...}``, and how to go on from it: as it was, but for
+    ``refiner``, ``withoutRefiner`` and ``pauseAt`` where they are given."""
+    fields = dict(_object(body, ""))
+    job_id = named_job(fields)
+    del fields["job"]
+    refiner = fields.pop("refiner", None)
+    values = _read(fields, _RESUMPTION)
+    if refiner is not None:
+        values["refiner"] = _refiner(refiner, "refiner")
+    options: Any = values
+    return job_id, options
+
+
+def named_job(body: object) -> str:
+    """What ``{"job": "..."}`` names."""
+    job_id = _object(body, "").get("job")
+    if not isinstance(job_id, str) or not job_id:
+        raise refusal("job names the job that is meant.", "job")
+    return job_id
+
+
 def _refiner(value: object, name: str) -> Refiner:
     return Refiner(**_read(_object(value, name), _REFINER, "refiner."))
 
@@ -89,6 +115,33 @@ def _number(value: object) -> float:
     raise ValueError("it is a number")
 
 
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError("it is true or false")
+
+
+def _pause_point(value: object) -> PausePoint:
+    return PausePoint.HANDOFF if value == "handoff" else PausePoint.step(_integer(value))
+
+
+def _loras(value: object) -> tuple[Lora, ...]:
+    if not isinstance(value, list):
+        raise ValueError("it is a list")
+    return tuple(
+        Lora(**_read(_object(each, f"lora[{index}]"), _LORA, f"lora[{index}]."))
+        for index, each in enumerate(value)
+    )
+
+
+def _apply_to(value: object) -> ApplyTo:
+    if isinstance(value, str) and value in _APPLY_TO:
+        return _APPLY_TO[value]
+    raise ValueError(f"it is one of {', '.join(_APPLY_TO)}")
+
+
+_APPLY_TO = {"base": ApplyTo.BASE_ONLY, "refiner": ApplyTo.REFINER_ONLY, "both": ApplyTo.BOTH}
+
 # The contract's fields that the form has, with the client's name of each and how it is read.
 _REQUEST: dict[str, tuple[str, Callable[[object], object]]] = {
     "positivePrompt": ("positive_prompt", _text),
@@ -102,6 +155,19 @@ _REQUEST: dict[str, tuple[str, Callable[[object], object]]] = {
     "numberResults": ("number_results", _integer),
     "priority": ("priority", _integer),
     "CFGScale": ("cfg_scale", _number),
+    "seedImage": ("seed_image", _text),
+    "strength": ("strength", _number),
+    "lora": ("loras", _loras),
+    "pauseAt": ("pause_at", _pause_point),
+}
+_LORA: dict[str, tuple[str, Callable[[object], object]]] = {
+    "model": ("model", _text),
+    "weight": ("weight", _number),
+    "applyTo": ("apply_to", _apply_to),
+}
+_RESUMPTION: dict[str, tuple[str, Callable[[object], object]]] = {
+    "withoutRefiner": ("without_refiner", _flag),
+    "pauseAt": ("pause_at", _pause_point),
 }
 _REFINER: dict[str, tuple[str, Callable[[object], object]]] = {
     "model": ("model", _text),
@@ -109,6 +175,9 @@ _REFINER: dict[str, tuple[str, Callable[[object], object]]] = {
     "startStepPercentage": ("start_step_percentage", _integer),
     "startTimestep": ("start_timestep", _number),
     "startSigma": ("start_sigma", _number),
+    "positivePrompt": ("positive_prompt", _text),
+    "negativePrompt": ("negative_prompt", _text),
+    "CFGScale": ("cfg_scale", _number),
 }
 
 

@@ -20,6 +20,8 @@ from .pictures import Pictures
 
 # The largest a form can be: prompts of 3000 characters, of four bytes at most.
 _BODY_BYTE_COUNT_MAXIMUM = 64 << 10
+# Of a picture to start from, as the server has it.
+_PICTURE_BYTE_COUNT_MAXIMUM = 16 << 20
 # A page is told at most so often; what happens in between comes together.
 _TELL_SECONDS = 0.1
 # A proxy may close what is silent for a minute.
@@ -63,6 +65,8 @@ def application(client: AsyncClient, address: str, names: Collection[str]) -> we
             web.get("/picture", dashboard.picture),
             web.post("/jobs", dashboard.submit),
             web.post("/cancel", dashboard.cancel),
+            web.post("/resume", dashboard.resume),
+            web.post("/upload", dashboard.upload),
         ]
     )
     return app
@@ -173,30 +177,43 @@ class Dashboard:
         )
 
     async def submit(self, request: web.Request) -> web.Response:
-        asked = asking.job(await _json(request))
+        body = await _json(request)
+        asked = asking.job(body)
         job = await self._client.submit(asked.prompt, **asked.options)
         await self._follower.show(job)
-        self._board.set_job(job.id, {"request": _shown(asked)})
+        # What was asked for, until the picture itself tells.
+        shown = {name: value for name, value in body["request"].items() if value is not None}
+        self._board.set_job(job.id, {"request": shown})
+        return web.json_response({"job": job.id})
+
+    async def resume(self, request: web.Request) -> web.Response:
+        """Goes on from a paused job, which stays."""
+        paused, options = asking.resumption(await _json(request))
+        job = await self._client.resume(paused, **options)
+        await self._follower.show(job)
+        if shown := (self._board.job(paused) or {}).get("request"):
+            again = {name: value for name, value in shown.items() if name != "pauseAt"}
+            self._board.set_job(job.id, {"request": again})
         return web.json_response({"job": job.id})
 
     async def cancel(self, request: web.Request) -> web.Response:
         body = await _json(request)
-        job_id = body.get("job") if isinstance(body, dict) else None
-        if not isinstance(job_id, str) or not job_id:
-            raise asking.refusal("job names the job to be ended.", "job")
+        job_id = asking.named_job(body)
         job = await self._client.cancel(job_id, asking.outcome(body.get("outcome")))
         await self._follower.show(job)
         return web.json_response({})
 
-
-def _shown(asked: asking.Asked) -> dict[str, Any]:
-    """What was asked for, until the picture itself tells."""
-    facts: dict[str, Any] = {"positivePrompt": asked.prompt}
-    for name, value in asked.options.items():
-        facts[describing.camel_case(name)] = describing.plain(value)
-    if "seed" in facts:
-        facts["seed"] = str(facts["seed"])
-    return facts
+    async def upload(self, request: web.Request) -> web.Response:
+        """Takes a PNG to start from; the answer names it."""
+        if request.content_type != "image/png":
+            raise web.HTTPUnsupportedMediaType(text="The body is a picture: image/png.\n")
+        picture = bytearray()
+        async for piece in request.content.iter_any():
+            picture += piece
+            if len(picture) > _PICTURE_BYTE_COUNT_MAXIMUM:
+                limit = f"{_PICTURE_BYTE_COUNT_MAXIMUM >> 20} MiB"
+                raise asking.refusal(f"The picture's file is larger than {limit}.", "seedImage")
+        return web.json_response({"sha256": await self._client.upload(bytes(picture))})
 
 
 async def _json(request: web.Request) -> Any:

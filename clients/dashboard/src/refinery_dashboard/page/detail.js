@@ -1,13 +1,14 @@
 // One job in full: its pictures, its schedule, what was asked for, and what can be done with it.
 
 import { closesOutside, el, setText } from "./dom.js";
-import { cancelButtons, image, planOf } from "./jobs.js";
+import { image, jobButtons, planOf } from "./jobs.js";
 import { finishedSteps, progressBar, sigmaPlot } from "./schedule.js";
 import { pictureURL } from "./store.js";
 import * as words from "./words.js";
 
-/** `again(job)` fills the form with a job, `cancel(id, outcome)` ends one. */
-export function detailDialog({ again, cancel }) {
+/** What can be done is jobs.js' and: `again(job)` fills the form with a job, `from(job, url)` with one of its
+ * pictures to start from. */
+export function detailDialog({ again, from, ...actions }) {
   const dialog = document.getElementById("detail");
   const title = el("h2", { id: "detail-title" });
   const body = el("div", { class: "detail" });
@@ -34,7 +35,17 @@ export function detailDialog({ again, cancel }) {
     show(id, store) {
       const job = store.jobs.get(id);
       if (!job) return;
-      open = { id, ...content(job, { again: (shown) => (dialog.close(), again(shown)), cancel }) };
+      const closing = (act) => (...what) => (dialog.close(), act(...what));
+      open = {
+        id,
+        ...content({
+          ...actions,
+          again: closing(again),
+          from: closing(from),
+          resume: closing(actions.resume),
+          resumeOtherwise: closing(actions.resumeOtherwise),
+        }),
+      };
       body.replaceChildren(...open.nodes);
       if (!dialog.open) dialog.showModal();
       draw(store);
@@ -45,18 +56,18 @@ export function detailDialog({ again, cancel }) {
   };
 }
 
-function content({ id }, { again, cancel }) {
+function content(all) {
   const pictures = el("div", { class: "pictures" });
   const bar = progressBar();
   const plot = el("div", { class: "schedule" });
   const facts = el("dl", { class: "about" });
   const advice = el("ul", { class: "advice" });
   const error = el("p", { class: "notice" });
-  const actions = cancelButtons(id, cancel);
+  const actions = jobButtons(all);
   let job = null;
   const more = el(
     "button",
-    { type: "button", class: "quiet", on: { click: () => again(job) } },
+    { type: "button", class: "quiet", on: { click: () => all.again(job) } },
     "Ask again, changed",
   );
   const side = el(
@@ -88,7 +99,7 @@ function content({ id }, { again, cancel }) {
     shown = state;
     plot.replaceChildren(sigmaPlot(job));
     pictures.replaceChildren(
-      ...(job.images?.length ? job.images.map((each) => picture(job, each)) : [
+      ...(job.images?.length ? job.images.map((each) => picture(job, each, all.from)) : [
         el(
           "p",
           { class: "none" },
@@ -105,7 +116,7 @@ function content({ id }, { again, cancel }) {
   return { nodes: [pictures, side], update };
 }
 
-function picture(job, each) {
+function picture(job, each, from) {
   const url = pictureURL(job, each);
   const plan = job.branches?.find(({ index }) => index === each.branch);
   return el(
@@ -115,8 +126,17 @@ function picture(job, each) {
     el(
       "figcaption",
       {},
-      `seed ${each.seed}${plan ? `, ${words.ending(plan)}` : ""} `,
-      el("a", { href: url, download: `${job.id}-${each.index}.png` }, "Save PNG"),
+      el("span", {}, `seed ${each.seed}${plan ? `, ${words.ending(plan)}` : ""}`),
+      el(
+        "span",
+        { class: "links" },
+        el(
+          "button",
+          { type: "button", class: "link", on: { click: () => from(job, url) } },
+          "Start from it",
+        ),
+        el("a", { href: url, download: `${job.id}-${each.index}.png` }, "Save PNG"),
+      ),
     ),
   );
 }
@@ -133,14 +153,17 @@ function about(job) {
     ["Guidance", request.CFGScale ?? request.cfgScale],
     ["Not", request.negativePrompt],
     ["Asked", job.createdMs ? new Date(job.createdMs).toLocaleString() : ""],
-    ["Begun anew", job.resumed?.reason],
+    ["Paused", job.state === "paused" && job.pauseStep ? `after step ${job.pauseStep}` : ""],
+    ["LoRAs", request.lora?.map(({ model, weight }) => `${model} ${weight ?? 1}`).join(", ")],
+    ["Goes on from", job.resumes],
+    ["Begun anew", job.resumes ? "" : job.resumed?.reason],
   ];
   if (summary) {
     rows.push([
       "Time",
       [
         words.seconds(summary.totalSeconds),
-        `base ${words.seconds(summary.baseSeconds)}`,
+        summary.baseSteps ? `base ${words.seconds(summary.baseSeconds)}` : null,
         summary.refinerSteps ? `refiner ${words.seconds(summary.refinerSeconds)}` : null,
         `decoding ${words.seconds(summary.decodingSeconds)}`,
       ]

@@ -2,6 +2,9 @@
 // field that it names.
 
 import { closesOutside, el, setAttribute, setText } from "./dom.js";
+import { fieldSet, number, sendsByKey, setModels } from "./fields.js";
+import { loraRows } from "./loras.js";
+import { startPicture } from "./start.js";
 import { ask, Refusal } from "./store.js";
 import { count } from "./words.js";
 
@@ -16,32 +19,22 @@ const SCHEDULERS = [
   "LCM",
 ];
 const SWEEP = "50, 60, 70, 80, 90";
+/** Fields that say how to ask, or that have a control of their own kind. */
+const NOT_OF_REQUESTS = [
+  "endings",
+  "kind",
+  "pauseAt",
+  "pauseStep",
+  "lora",
+  "seedImage",
+  "strength",
+];
 
 /** `compared(id)` is told of a job with several endings. */
 export function pictureForm({ compared }) {
   const dialog = document.getElementById("form");
-  const fields = new Map();
-
-  /** A labelled input; `name` is the contract's, by which refusals name it. */
-  const field = (name, label, control, hint = "") => {
-    const id = `field-${name.replace(".", "-")}`;
-    const why = el("p", { class: "error", id: `${id}-error`, hidden: true });
-    for (const [key, value] of Object.entries({ id, name, "aria-describedby": why.id })) {
-      control.setAttribute(key, value);
-    }
-    fields.set(name, { control, why });
-    return el(
-      "div",
-      { class: "field" },
-      el("label", { for: id }, label),
-      control,
-      hint ? el("p", { class: "hint" }, hint) : null,
-      why,
-    );
-  };
-  const number = (placeholder, more = {}) =>
-    el("input", { type: "number", inputmode: "decimal", placeholder, ...more });
-
+  const fields = fieldSet("field");
+  const field = fields.add;
   const model = el("select", { on: { change: sides } });
   const refiner = el("select", { on: { change: split } });
   const steps = number("20", { step: 1, on: { input: split } });
@@ -66,7 +59,15 @@ export function pictureForm({ compared }) {
     value: SWEEP,
     on: { input: split },
   });
-  const general = el("p", { class: "notice", role: "alert", hidden: true });
+  const pause = el(
+    "select",
+    { on: { change: split } },
+    el("option", { value: "" }, "Never"),
+    el("option", { value: "handoff" }, "At the handoff"),
+    el("option", { value: "step" }, "After a step"),
+  );
+  const start = startPicture(fields, changed);
+  const loras = loraRows(fields);
   const send = el("button", { class: "primary", type: "submit" }, "Start");
   const schedulers = el(
     "datalist",
@@ -82,6 +83,7 @@ export function pictureForm({ compared }) {
     sweep,
     "The base alone comes with them.",
   );
+  const pauseField = field("pauseStep", "Step", number("", { step: 1, min: 1 }));
   const refinement = el(
     "fieldset",
     {},
@@ -98,7 +100,7 @@ export function pictureForm({ compared }) {
 
   const form = el(
     "form",
-    { novalidate: true, on: { submit, keydown: sendByKey } },
+    { novalidate: true, on: { submit } },
     el(
       "header",
       { class: "bar-top" },
@@ -112,7 +114,7 @@ export function pictureForm({ compared }) {
     el(
       "div",
       { class: "fields" },
-      general,
+      fields.general,
       field(
         "positivePrompt",
         "What it shows",
@@ -127,6 +129,7 @@ export function pictureForm({ compared }) {
         field("width", "Width", number("")),
         field("height", "Height", number("")),
       ),
+      start.node,
       el(
         "details",
         {},
@@ -153,6 +156,8 @@ export function pictureForm({ compared }) {
           ),
           field("priority", "Priority", number("0", { step: 1 })),
         ),
+        el("div", { class: "pair" }, field("pauseAt", "Pause, with a preview", pause), pauseField),
+        loras.node,
       ),
       schedulers,
     ),
@@ -165,6 +170,7 @@ export function pictureForm({ compared }) {
   );
   dialog.append(form);
   closesOutside(dialog);
+  sendsByKey(form);
   let known = { models: "", sideLimit: null, all: [] };
 
   function part(expert) {
@@ -178,7 +184,11 @@ export function pictureForm({ compared }) {
     endings.disabled = !withRefiner;
     shareField.hidden = !withRefiner || kind === "sweep";
     sweepField.hidden = kind !== "sweep";
-    const all = Number(steps.value || 20);
+    pause.options[1].disabled = !withRefiner;
+    if (!withRefiner && pause.value === "handoff") pause.value = "";
+    pauseField.hidden = pause.value !== "step";
+    start.update(Number(steps.value || 20), known.sideLimit);
+    const all = start.steps(Number(steps.value || 20));
     const base = Math.min(Math.max(Math.floor((all * Number(share.value)) / 100), 1), all - 1);
     const [one, two] = splitBar.children;
     one.style.flexGrow = base;
@@ -188,40 +198,35 @@ export function pictureForm({ compared }) {
       splitText,
       `${share.value} %: ${count(base, "step")} by the base, ${all - base} by the refiner`,
     );
-    const number = kind === "pair" ? 2 : kind === "sweep" ? percentages().length + 1 : 1;
-    setText(send, number === 1 ? "Start" : `Start ${number} jobs of one seed`);
+    const endingCount = kind === "pair" ? 2 : kind === "sweep" ? percentages().length + 1 : 1;
+    setText(send, endingCount === 1 ? "Start" : `Start ${endingCount} endings of one seed`);
   }
 
-  /** What the model and the server allow of width and height. */
+  /** What the model and the server allow of width and height; a picture to start from has its own. */
   function sides() {
     const chosen = known.all.find((each) => each.id === model.value);
     for (const side of ["width", "height"]) {
-      const { control } = fields.get(side);
+      const control = fields.control(side);
       setAttribute(control, "min", chosen?.minimumSide);
       setAttribute(control, "max", known.sideLimit);
       setAttribute(control, "step", 8);
-      setAttribute(control, "placeholder", chosen?.defaultSize?.[side] ?? "");
+      control.disabled = start.isThere;
+      const size = start.isThere ? start.size : chosen?.defaultSize;
+      setAttribute(control, "placeholder", size?.[side] ?? "");
+      if (start.isThere) control.value = "";
     }
+  }
+
+  function changed() {
+    sides();
+    split();
   }
 
   function percentages() {
     return sweep.value.split(/[\s,;]+/).filter(Boolean).map(Number);
   }
 
-  function sendByKey(event) {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
-  }
-
-  function value(name) {
-    const { control } = fields.get(name);
-    if (control.validity.badInput) {
-      throw new Refusal({ message: "This is no number.", fields: [name] });
-    }
-    if (control.value === "") return undefined;
-    return control.type === "number" ? Number(control.value) : control.value;
-  }
-
-  function body() {
+  async function body() {
     const request = {};
     for (
       const name of [
@@ -238,12 +243,15 @@ export function pictureForm({ compared }) {
         "priority",
       ]
     ) {
-      request[name] = value(name);
+      request[name] = fields.value(name);
     }
+    request.pauseAt = pausePoint();
+    request.lora = loras.value();
+    Object.assign(request, await start.value());
     if (refiner.value === "") return { request };
-    const start = { startStepPercentage: Number(share.value) };
+    const from = { startStepPercentage: Number(share.value) };
     request.refiner = { model: refiner.value };
-    if (endings.value === "pair") return { request, endings: [start, null] };
+    if (endings.value === "pair") return { request, endings: [from, null] };
     if (endings.value === "sweep") {
       const all = percentages();
       if (all.length === 0 || all.some((each) => !Number.isFinite(each))) {
@@ -254,16 +262,25 @@ export function pictureForm({ compared }) {
       }
       return { request, endings: [...all.map((each) => ({ startStepPercentage: each })), null] };
     }
-    Object.assign(request.refiner, start);
+    Object.assign(request.refiner, from);
     return { request };
+  }
+
+  function pausePoint() {
+    if (pause.value !== "step") return pause.value || undefined;
+    const step = fields.value("pauseStep");
+    if (step === undefined) {
+      throw new Refusal({ message: "After which step?", fields: ["pauseStep"] });
+    }
+    return step;
   }
 
   async function submit(event) {
     event.preventDefault();
-    complain({ message: "", fields: [] });
+    complain({ message: "" });
     send.disabled = true;
     try {
-      const asked = body();
+      const asked = await body();
       const { job } = await ask("/jobs", asked);
       dialog.close();
       if (asked.endings) compared(job);
@@ -275,39 +292,17 @@ export function pictureForm({ compared }) {
     }
   }
 
-  /** Says what is wrong at each field at fault, and above them what belongs to none. */
-  function complain({ message, fields: names = [] }) {
+  function complain(refusal) {
     const sweeps = endings.value === "sweep";
-    // What is wrong with an ending is told with its place: "branches[1].refiner.startStep".
-    const fieldOf = (name) => {
+    fields.complain(refusal, (name) => {
+      // What is wrong with an ending is told with its place: "branches[1].refiner.startStep".
       const plain = name.replace(/^branches\[\d+\]\./, "");
       const isEnding = name.startsWith("branches") || plain === "refiner.startStepPercentage";
-      return sweeps && isEnding ? "endings" : plain;
-    };
-    const named = names.map(fieldOf);
-    const at = named.map((name) => fields.get(name)).filter(Boolean);
-    for (const { control, why } of fields.values()) {
-      const isAtFault = at.some((each) => each.control === control);
-      setAttribute(control, "aria-invalid", isAtFault ? "true" : null);
-      why.hidden = !isAtFault;
-      setText(why, isAtFault ? message : "");
-    }
-    general.hidden = !message || at.length > 0;
-    setText(general, at.length > 0 ? "" : message);
-    for (const { control } of at) {
-      const box = control.closest("details");
-      if (box) box.open = true;
-    }
-    at[0]?.control.focus();
-  }
-
-  function options(select, models, none) {
-    const before = select.value;
-    select.replaceChildren(
-      ...(none ? [el("option", { value: "" }, none)] : []),
-      ...models.map((each) => el("option", { value: each.id }, each.id)),
-    );
-    if ([...select.options].some((option) => option.value === before)) select.value = before;
+      if (sweeps && isEnding) return "endings";
+      if (name.startsWith("lora")) return "lora";
+      if (start.isThere && ["width", "height"].includes(plain)) return "seedImage";
+      return plain === "pauseAt" && pause.value === "step" ? "pauseStep" : plain;
+    });
   }
 
   return {
@@ -317,7 +312,14 @@ export function pictureForm({ compared }) {
       if (job?.request) take(job.request);
       split();
       if (!dialog.open) dialog.showModal();
-      fields.get("positivePrompt").control.focus();
+      fields.control("positivePrompt").focus();
+    },
+    /** Opens it to make something of a picture that there is. */
+    async openWith(job, url) {
+      const response = await fetch(url);
+      const { seedImage: _, ...request } = job.request ?? {};
+      this.open({ request: { ...request, width: null, height: null, pauseAt: null } });
+      await start.take(await response.blob());
     },
     update({ server }) {
       if (!server.models) return;
@@ -327,8 +329,9 @@ export function pictureForm({ compared }) {
       const isFirst = known.models === "";
       known = { models: key, sideLimit: server.info?.sideLimit, all: models };
       const refiners = models.filter((each) => each.role === "refiner");
-      options(model, models.filter((each) => each.role === "base"));
-      options(refiner, refiners, "none: the base alone");
+      setModels(model, models.filter((each) => each.role === "base"));
+      setModels(refiner, refiners, "none: the base alone");
+      loras.update(models);
       // Not to have a refiner is a choice too, and stays.
       if (isFirst) {
         model.value = server.info?.defaultModel ?? model.value;
@@ -340,13 +343,18 @@ export function pictureForm({ compared }) {
   };
 
   function take(request) {
-    for (const [name, { control }] of fields) {
-      if (name.includes(".") || name === "endings" || name === "kind") continue;
+    for (const [name, control] of fields.entries()) {
+      if (NOT_OF_REQUESTS.includes(name) || name.includes(".")) continue;
       const asked = request[name] ?? (name === "CFGScale" ? request.cfgScale : undefined);
       control.value = asked === undefined || asked === null || asked === "Default" ? "" : asked;
     }
     refiner.value = request.refiner?.model ?? "";
     share.value = request.refiner?.startStepPercentage ?? 80;
     endings.value = "";
+    const isStep = Number.isInteger(request.pauseAt);
+    pause.value = isStep ? "step" : request.pauseAt ?? "";
+    fields.control("pauseStep").value = isStep ? request.pauseAt : "";
+    loras.take(request.lora);
+    start.takeRequest(request);
   }
 }

@@ -2,22 +2,30 @@
 
 import { el, setAttribute, setChildren, setText } from "./dom.js";
 import { finishedSteps, progressBar, sigmaPlot } from "./schedule.js";
+import { canGoOnOtherwise } from "./resume.js";
 import { pictureURL } from "./store.js";
 import * as words from "./words.js";
 
-/** `open(id)` shows a job, `cancel(id, outcome)` ends it. */
-export function jobList({ open, cancel }) {
+/** What can be done: `open(id)` shows a job, `cancel(id, outcome)` ends it, `resume(id)` goes on from a
+ * paused one, `resumeOtherwise(job)` asks how. */
+export function jobList(actions) {
   const current = document.getElementById("current");
+  const paused = document.getElementById("paused");
   const ended = document.getElementById("ended");
   const rows = new Map();
+  const pausedRows = new Map();
   const tiles = new Map();
   return ({ jobs }) => {
     const all = [...jobs.values()].filter((job) => job.state);
+    const newestFirst = (a, b) => b.createdMs - a.createdMs;
     const working = all.filter((job) => !job.hasEnded).sort(bySoonest);
-    const done = all.filter((job) => job.hasEnded).sort((a, b) => b.createdMs - a.createdMs);
-    show(current, rows, working, (job) => row(job, open, cancel));
-    show(ended, tiles, done, (job) => tile(job, open));
+    const waiting = all.filter((job) => job.state === "paused").sort(newestFirst);
+    const done = all.filter((job) => job.hasEnded && job.state !== "paused").sort(newestFirst);
+    show(current, rows, working, (job) => row(job, actions));
+    show(paused, pausedRows, waiting, (job) => row(job, actions));
+    show(ended, tiles, done, (job) => tile(job, actions));
     document.getElementById("current-none").hidden = working.length > 0;
+    document.getElementById("paused-section").hidden = waiting.length === 0;
     document.getElementById("ended-none").hidden = done.length > 0;
   };
 }
@@ -40,14 +48,15 @@ function show(parent, nodes, jobs, make) {
   );
 }
 
-function row({ id }, open, cancel) {
+function row({ id }, actions) {
+  const { open } = actions;
   const slot = el("button", { class: "slot", type: "button", on: { click: () => open(id) } });
   const title = el("button", { class: "title", type: "button", on: { click: () => open(id) } });
   const state = el("span", { class: "state" });
   const plan = el("p", { class: "plan" });
   const bar = progressBar();
   const facts = el("p", { class: "facts" });
-  const actions = cancelButtons(id, cancel);
+  const buttons = jobButtons(actions);
   const node = el(
     "article",
     { class: "row", "data-job": id },
@@ -55,7 +64,7 @@ function row({ id }, open, cancel) {
     el("div", { class: "head" }, el("h3", {}, title), state),
     plan,
     bar,
-    el("div", { class: "foot" }, facts, actions),
+    el("div", { class: "foot" }, facts, buttons),
   );
   let shown = "";
   node.update = (job) => {
@@ -66,7 +75,7 @@ function row({ id }, open, cancel) {
     setAttribute(node, "data-state", job.state);
     bar.update(job);
     setText(facts, factsOf(job));
-    actions.update(job);
+    buttons.update(job);
     setAttribute(slot, "aria-label", `Details of ${words.title(job)}`);
     const picture = `${job.images?.at(-1)?.sha256} ${job.sigmas?.length} ${finishedSteps(job)}`;
     if (picture !== shown) {
@@ -80,6 +89,7 @@ function row({ id }, open, cancel) {
 }
 
 function stateOf(job) {
+  if (job.hasEnded) return words.STATES[job.state];
   return ["base", "refiner", "decoding"].includes(job.phase) ? job.phase : words.STATES[job.state];
 }
 
@@ -88,40 +98,60 @@ function place(job) {
   return job.place === 0 ? "next" : `${job.place} ahead`;
 }
 
-/** The three ways to end a job, those that there are for it. */
-export function cancelButtons(id, cancel) {
-  const button = (outcome, label, tip) =>
+/** What can be done with a job as it stands: go on from a paused one, and three ways to end one. */
+export function jobButtons({ cancel, resume, resumeOtherwise }) {
+  let job = null;
+  const button = (name, label, tip, act) =>
     el(
       "button",
       {
         type: "button",
         class: "quiet",
-        "data-outcome": outcome,
+        "data-outcome": name,
         title: tip,
-        on: { click: () => cancel(id, outcome) },
+        on: { click: () => act(job) },
       },
       label,
     );
-  const refine = button(
+  const end = (outcome, label, tip) => button(outcome, label, tip, ({ id }) => cancel(id, outcome));
+  const goOn = button(
+    "resume",
+    "Go on",
+    "To the picture that it was begun for",
+    ({ id }) => resume(id),
+  );
+  const goOnOtherwise = button(
+    "resumeOtherwise",
+    "Go on, changed …",
+    "Go on with another refiner, handoff or prompt",
+    resumeOtherwise,
+  );
+  const refine = end(
     "skipToRefiner",
     "Refine now",
     "The refiner takes over at once and finishes the picture",
   );
-  const decode = button(
+  const decode = end(
     "decodeNow",
     "Picture now",
     "Stop here, with the picture as it is predicted",
   );
-  const discard = button("discard", "Discard", "End the job without a picture");
+  const discard = end("discard", "Discard", "End the job without a picture");
   const node = el(
     "div",
-    { class: "actions", role: "group", "aria-label": "End this job" },
+    { class: "actions", role: "group", "aria-label": "What can be done with this job" },
+    goOn,
+    goOnOtherwise,
     refine,
     decode,
     discard,
   );
-  node.update = (job) => {
-    node.hidden = Boolean(job.hasEnded);
+  node.update = (now) => {
+    job = now;
+    const isPaused = job.state === "paused";
+    node.hidden = Boolean(job.hasEnded) && !isPaused;
+    goOn.hidden = !isPaused;
+    goOnOtherwise.hidden = !isPaused || !canGoOnOtherwise(job);
     // A picture needs a step to be predicted from.
     const isBegun = job.state === "running";
     refine.hidden = !isBegun || !job.refinerSteps || finishedSteps(job) >= job.baseSteps;
@@ -130,7 +160,7 @@ export function cancelButtons(id, cancel) {
   return node;
 }
 
-function tile({ id }, open) {
+function tile({ id }, { open }) {
   const frame = el("span", { class: "frame" });
   const title = el("span", { class: "title" });
   const facts = el("span", { class: "facts" });
@@ -192,6 +222,10 @@ export function planOf(job) {
 function factsOf(job) {
   if (job.state === "queued") {
     return job.etaSeconds ? `about ${words.seconds(job.etaSeconds)} to go` : "";
+  }
+  if (job.state === "paused") {
+    const steps = (job.baseSteps ?? 0) + (job.refinerSteps ?? 0);
+    return job.pauseStep ? `after step ${job.pauseStep} of ${steps}` : "";
   }
   const parts = [];
   if (job.imageCount > 1) parts.push(`picture ${job.imageIndex + 1} of ${job.imageCount}`);

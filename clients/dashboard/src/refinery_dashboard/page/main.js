@@ -7,6 +7,7 @@ import { pictureForm } from "./form.js";
 import { jobList } from "./jobs.js";
 import { modelsView } from "./models.js";
 import { plots } from "./plots.js";
+import { resumeDialog } from "./resume.js";
 import { ask, connect, onChange, store } from "./store.js";
 import { tiles } from "./tiles.js";
 
@@ -22,17 +23,28 @@ const SHORTCUTS = [
 
 const byID = (id) => document.getElementById(id);
 const form = pictureForm({ compared });
-const detail = detailDialog({ again: (job) => form.open(job), cancel });
+const otherwise = resumeDialog({ resumed: () => (location.hash = "#jobs") });
+const actions = {
+  open: (id) => detail.show(id, store),
+  cancel: (job, outcome) => tried("/cancel", { job, outcome }),
+  resume: (job) => tried("/resume", { job }),
+  resumeOtherwise: otherwise.open,
+};
+const detail = detailDialog({
+  ...actions,
+  again: (job) => form.open(job),
+  from: (job, url) => form.openWith(job, url),
+});
 const compare = compareView();
 const help = helpDialog();
 /** What could not be done, said for a while. */
 let complaint = "";
 
 onChange(tiles(byID("tiles")));
-onChange(jobList({ open: (id) => detail.show(id, store), cancel }));
+onChange(jobList(actions));
 onChange(plots(byID("plots")));
 onChange(modelsView());
-for (const { update } of [compare, detail, form]) onChange(update);
+for (const { update } of [compare, detail, form, otherwise]) onChange(update);
 onChange(showState);
 
 byID("form-open").addEventListener("click", () => form.open());
@@ -48,9 +60,9 @@ function compared(id) {
   location.hash = "#compare";
 }
 
-async function cancel(job, outcome) {
+async function tried(path, body) {
   try {
-    await ask("/cancel", { job, outcome });
+    await ask(path, body);
   } catch (refusal) {
     complain(refusal.message);
   }

@@ -57,13 +57,17 @@ function card(model, isDefault) {
         model.architecture,
         model.dtype,
         bytes(model.byteCount),
-        width ? `${width} × ${height}` : null,
+        isExpert(model) ? `${width} × ${height}` : null,
       ].filter(Boolean).join(" · "),
     ),
     model.aliases.length ? el("p", { class: "facts" }, `also ${model.aliases.join(", ")}`) : null,
     model.sha256 ? el("p", { class: "facts hash" }, model.sha256) : null,
     model.problem ? el("p", { class: "error" }, model.problem) : null,
   );
+}
+
+function isExpert(model) {
+  return model.role === "base" || model.role === "refiner";
 }
 
 function about(info, address) {

@@ -116,7 +116,7 @@ function latency(plot, { jobs }) {
 
 function waiting(plot, { samples }) {
   const lines = { other: samples.map((sample) => [sample.timeMs, sample.queued]) };
-  chart(plot, lines, samples.at(-1)?.timeMs ?? 0, (value) => String(Math.round(value)), 1);
+  chart(plot, lines, samples.at(-1)?.timeMs ?? 0, (value) => String(Math.round(value)), 2);
   time(plot);
   return samples.length ? String(samples.at(-1).queued) : "";
 }

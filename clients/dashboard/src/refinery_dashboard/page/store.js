@@ -79,14 +79,19 @@ function tell() {
 }
 
 /** A request that changes something. Throws `Refusal`. */
-export async function ask(path, body) {
+export function ask(path, body) {
+  return post(path, "application/json", JSON.stringify(body));
+}
+
+/** Sends a PNG to start from; gives its name for requests. Throws `Refusal`. */
+export async function upload(png) {
+  return (await post("/upload", "image/png", png)).sha256;
+}
+
+async function post(path, type, body) {
   let response;
   try {
-    response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(body),
-    });
+    response = await fetch(path, { method: "POST", headers: { "Content-Type": type }, body });
   } catch {
     throw new Refusal({ message: "The dashboard cannot be reached. Is it still running?" });
   }
