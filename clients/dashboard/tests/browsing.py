@@ -115,9 +115,9 @@ class Page:
     def all(self, selector: str) -> list[WebElement]:
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
 
-    def click(self, selector: str) -> None:
-        """Scrolls there first: a dialog's foot would be in the way."""
-        node = self.find(selector)
+    def click(self, what: str | WebElement) -> None:
+        """Scrolls there first: what stays on top of the page would be in the way."""
+        node = self.find(what) if isinstance(what, str) else what
         self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", node)
         node.click()
 
@@ -197,7 +197,7 @@ class Page:
 
     def do(self, row: WebElement, name: str) -> None:
         """One of a row's buttons."""
-        row.find_element(By.CSS_SELECTOR, f"[data-outcome={name}]").click()
+        self.click(row.find_element(By.CSS_SELECTOR, f"[data-outcome={name}]"))
 
     def tile(self, prompt: str) -> WebElement:
         """The ended job of this prompt."""

@@ -62,7 +62,7 @@ def test_a_job_appears_advances_in_two_colours_and_becomes_a_picture(page: Page)
 def test_a_jobs_schedule_is_drawn_with_the_handoff(page: Page) -> None:
     name = next(_names)
     page.ask(name, **SHORT | {"steps": "10"})
-    page.tile(name).click()
+    page.click(page.tile(name))
     page.wait(page.find("#detail").is_displayed, "the job's details do not open")
     assert page.text("#detail h2") == name
     assert len(page.all("#detail svg rect.base")) == 8
@@ -140,7 +140,7 @@ def test_endings_are_one_job_and_what_is_wrong_with_one_is_said_at_its_field(pag
     tile = page.tile(name)
     assert "3 pictures" in tile.text
     assert "3 endings" in tile.text
-    tile.click()
+    page.click(tile)
     page.wait(page.find("#detail").is_displayed, "the job's details do not open")
     said = [each.text for each in page.all("#detail figcaption")]
     assert [text.splitlines()[0].partition(", ")[2] for text in said] == [
@@ -153,7 +153,7 @@ def test_endings_are_one_job_and_what_is_wrong_with_one_is_said_at_its_field(pag
 def test_a_job_is_discarded(page: Page) -> None:
     name = next(_names)
     page.ask(name, **LONG)
-    page.row(name).find_element("css selector", "[data-outcome=discard]").click()
+    page.do(page.row(name), "discard")
     assert page.tile(name).get_attribute("data-state") == "cancelled"
 
 
@@ -163,7 +163,7 @@ def test_a_job_is_brought_to_an_early_end_with_a_picture(page: Page, outcome: st
     page.ask(name, **LONG | {"width": "128", "height": "128"})
     row = page.row(name)
     page.wait(lambda: "step" in row.find_element("css selector", ".facts").text, "it does not run")
-    row.find_element("css selector", f"[data-outcome={outcome}]").click()
+    page.do(row, outcome)
     tile = page.tile(name)
     page.wait(lambda: "cut short" in tile.text, "it is not cut short")
     assert tile.find_elements("css selector", "img")
@@ -257,7 +257,7 @@ def test_a_picture_is_started_from_and_fitted(page: Page, tmp_path: Path) -> Non
     )
 
     # What it became is started from in turn.
-    tile.click()
+    page.click(tile)
     page.find("#detail .link").click()
     page.wait(lambda: page.find("#form").is_displayed(), "the form does not open")
     page.wait(lambda: page.find(".chosen canvas").is_displayed(), "the picture is not there")
@@ -300,7 +300,7 @@ def test_a_lora_is_added_weighted_and_taken_away(page: Page) -> None:
     weight.clear()
     weight.send_keys("0.5")
     page.send()
-    page.tile(name).click()
+    page.click(page.tile(name))
     page.wait(lambda: f"{LORA} 0.5" in page.text("#detail .about"), "the LoRA is not told")
 
 
@@ -363,7 +363,7 @@ def test_on_a_phone_nothing_has_to_be_scrolled_sideways(page: Page, tmp_path: Pa
         for view in ("compare", "models", "jobs"):
             page.view(view)
             assert _overflow(page) == [], f"{view} at {width}"
-        page.tile(name).click()
+        page.click(page.tile(name))
         assert _overflow(page) == [], f"a job's details at {width}"
         page.press(Keys.ESCAPE)
         page.fill_in(name, kind="sweep", pause="2")
@@ -375,7 +375,7 @@ def test_on_a_phone_nothing_has_to_be_scrolled_sideways(page: Page, tmp_path: Pa
         page.do(page.paused(paused), "resumeOtherwise")
         assert _overflow(page) == [], f"going on otherwise at {width}"
         page.press(Keys.ESCAPE)
-    page.row(running).find_element("css selector", "[data-outcome=discard]").click()
+    page.do(page.row(running), "discard")
     page.tile(running)
 
 
@@ -443,7 +443,7 @@ def test_text_stands_out_in_light_and_in_dark(page: Page, scheme: str) -> None:
         page.view(view)
         poor[view] = page.driver.execute_script(CONTRAST)
     page.view("jobs")
-    page.tile(name).click()
+    page.click(page.tile(name))
     poor["details"] = page.driver.execute_script(CONTRAST)
     page.press(Keys.ESCAPE)
     page.fill_in("x")

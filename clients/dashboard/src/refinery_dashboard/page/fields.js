@@ -68,14 +68,16 @@ export function number(placeholder, more = {}) {
   return el("input", { type: "number", inputmode: "decimal", placeholder, ...more });
 }
 
-/** Makes `models` the choices, with `none` before them, and keeps what is chosen. */
+/** Makes `models` the choices, with `none` before them, and keeps what is chosen. Nothing is touched where
+ * they are the choices already: somebody may be choosing. */
 export function setModels(select, models, none) {
+  const choices = [...(none ? [["", none]] : []), ...models.map(({ id }) => [id, id])];
+  const key = JSON.stringify(choices);
+  if (select.dataset.choices === key) return;
   const before = select.value;
-  select.replaceChildren(
-    ...(none ? [el("option", { value: "" }, none)] : []),
-    ...models.map((each) => el("option", { value: each.id }, each.id)),
-  );
-  if ([...select.options].some((option) => option.value === before)) select.value = before;
+  select.dataset.choices = key;
+  select.replaceChildren(...choices.map(([value, name]) => el("option", { value }, name)));
+  if (choices.some(([value]) => value === before)) select.value = before;
 }
 
 /** Ctrl Enter, from anywhere in the form. */

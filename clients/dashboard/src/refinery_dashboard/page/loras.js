@@ -52,7 +52,7 @@ export function loraRows(fields) {
         class: "quiet",
         type: "button",
         "aria-label": "Without this LoRA",
-        on: { click: () => (row.remove(), count()) },
+        on: { click: () => (row.remove(), count(), more.focus()) },
       }, "×"),
     );
     rows.append(row);
