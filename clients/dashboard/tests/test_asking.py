@@ -29,6 +29,8 @@ def test_a_request_becomes_the_clients_arguments() -> None:
         "strength": 0.5,
         "lora": [{"model": "oil"}, {"model": "ink", "weight": -0.5, "applyTo": "both"}],
         "pauseAt": 12,
+        "previewEvery": 2,
+        "previewSide": 256,
     }
     assert asking.job({"request": request}) == asking.Asked(
         "a fox",
@@ -42,6 +44,8 @@ def test_a_request_becomes_the_clients_arguments() -> None:
             "strength": 0.5,
             "loras": (Lora("oil"), Lora("ink", -0.5, ApplyTo.BOTH)),
             "pause_at": PausePoint.step(12),
+            "preview_every": 2,
+            "preview_side": 256,
         },
     )
 

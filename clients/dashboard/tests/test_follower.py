@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import fields, replace
 from typing import Any
@@ -191,13 +192,13 @@ class ScriptedClient:
         raise NotFound(f"{name} is forgotten", Status.NOT_FOUND)
 
 
-def follow(*connections: list[Event], **more: Any) -> Board:
+def follow(*connections: list[Event], pictures: Pictures | None = None, **more: Any) -> Board:
     """The board after the last connection's events."""
 
     async def run() -> Board:
         client: Any = ScriptedClient(connections, **more)
         board = Board()
-        task = asyncio.create_task(Follower(client, board, Pictures()).run())
+        task = asyncio.create_task(Follower(client, board, pictures or Pictures()).run())
         await asyncio.wait_for(client.is_over.wait(), 30)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -254,6 +255,23 @@ def test_a_paused_jobs_preview_is_no_finished_picture() -> None:
         known = follow(told, jobs=[job("a", JobState.RUNNING)]).job("a") or {}
         assert known["state"] == "paused"
         assert known["hasEnded"] is True
+
+
+def test_a_preview_is_shown_until_the_next_or_the_picture() -> None:
+    foreseen = replace(progress("a", 3), preview=b"png", preview_step=1)
+    events = [accepted("a"), progress("a", 2), foreseen, progress("a", 4)]
+    running = [job("a", JobState.RUNNING)]
+    pictures = Pictures()
+    known = follow(events, jobs=running, pictures=pictures).job("a") or {}
+    sha256 = hashlib.sha256(b"png").hexdigest()
+    assert known["preview"] == {"sha256": sha256, "step": 1, "index": 0}
+    assert pictures.preview("a") == b"png"
+
+    for last in (image("a", 5), ended("a", 5, JobState.CANCELLED)):
+        pictures = Pictures()
+        known = follow([*events, last], jobs=running, pictures=pictures).job("a") or {}
+        assert known["preview"] is None
+        assert pictures.preview("a") is None
 
 
 def test_an_older_word_does_not_undo_a_newer_one() -> None:

@@ -59,6 +59,46 @@ def test_a_job_appears_advances_in_two_colours_and_becomes_a_picture(page: Page)
     assert base_colour != refiner_colour
 
 
+def test_a_picture_is_seen_as_it_forms(page: Page) -> None:
+    name = next(_names)
+    page.ask(name, **LONG)
+    row = page.row(name)
+    seen: set[str] = set()
+
+    def is_new() -> bool:
+        source = page.driver.execute_script(
+            "const i = arguments[0].querySelector('.slot img.preview');"
+            "return i && i.complete && i.naturalWidth === 64 ? i.src : ''",
+            row,
+        )
+        if source:
+            seen.add(source)
+        return len(seen) > 1
+
+    page.wait(is_new, "there are no two previews, an eighth of the picture wide")
+    page.click(row.find_element("css selector", ".title"))
+    page.wait(lambda: page.all("#detail img.preview"), "the preview is not among the details")
+    assert "as foreseen after step" in page.text("#detail figcaption")
+    page.press(Keys.ESCAPE)
+    page.do(page.row(name), "decodeNow")
+    page.wait(
+        lambda: page.tile(name).find_elements("css selector", "img:not(.preview)"),
+        "the picture does not take the preview's place",
+    )
+
+
+def test_a_job_without_previews_shows_its_schedule(page: Page) -> None:
+    name = next(_names)
+    page.ask(name, previewEvery="", **LONG)
+    row = page.row(name)
+    page.wait(
+        lambda: " step " in f" {row.find_element('css selector', '.facts').text}", "it does not run"
+    )
+    assert row.find_elements("css selector", ".slot svg")
+    page.do(row, "discard")
+    page.tile(name)
+
+
 def test_a_jobs_schedule_is_drawn_with_the_handoff(page: Page) -> None:
     name = next(_names)
     page.ask(name, **SHORT | {"steps": "10"})

@@ -59,3 +59,16 @@ def test_the_pictures_used_last_are_kept() -> None:
     pictures.put("c", large)
     assert pictures.get("b") is None
     assert pictures.get("a") is pictures.get("c") is large
+
+
+def test_of_previews_the_latest_is_kept_until_it_is_dropped() -> None:
+    pictures = Pictures()
+    assert pictures.preview("fox") is None
+    pictures.set_preview("fox", b"1")
+    pictures.set_preview("fox", b"2")
+    pictures.set_preview("owl", b"3")
+    assert pictures.preview("fox") == b"2"
+    pictures.drop_preview("fox")
+    pictures.drop_preview("fox")
+    assert pictures.preview("fox") is None
+    assert pictures.preview("owl") == b"3"

@@ -186,6 +186,15 @@ def test_pictures_that_nobody_made_are_not_served(query: str) -> None:
     with_dashboard(ask)
 
 
+def test_a_preview_that_there_is_not_is_not_served() -> None:
+    async def ask(session: ClientSession, url: str) -> None:
+        for query in ("", "job=x", "job=x&sha256=00"):
+            async with session.get(f"{url}/preview?{query}") as response:
+                assert response.status == 404
+
+    with_dashboard(ask)
+
+
 @pytest.mark.parametrize(
     ("text", "address"),
     [

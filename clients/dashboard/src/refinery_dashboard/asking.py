@@ -159,6 +159,8 @@ _REQUEST: dict[str, tuple[str, Callable[[object], object]]] = {
     "strength": ("strength", _number),
     "lora": ("loras", _loras),
     "pauseAt": ("pause_at", _pause_point),
+    "previewEvery": ("preview_every", _integer),
+    "previewSide": ("preview_side", _integer),
 }
 _LORA: dict[str, tuple[str, Callable[[object], object]]] = {
     "model": ("model", _text),

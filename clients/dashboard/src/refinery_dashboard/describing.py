@@ -4,6 +4,7 @@ numbers hold 53 bits), states and phases as words."""
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import re
 from collections.abc import Mapping
 from enum import IntEnum
@@ -106,7 +107,11 @@ def event(event: Event, known: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(event, Progress):
         # Of an ended job the latest one is told too, to those who ask for all of it.
         state = known["state"] if known.get("hasEnded") else word(JobState.RUNNING)
-        return {"state": state, "place": None, **_own(event), **_ending(event, known)}
+        facts = {"state": state, "place": None, **_own(event), **_ending(event, known)}
+        # One counts until the next, which need not come with every step.
+        facts["preview"] = _preview(event) or known.get("preview")
+        del facts["previewStep"]
+        return facts
     if isinstance(event, Resumed):
         return {"resumed": _own(event), "step": event.step, "imageIndex": event.image_index}
     if isinstance(event, Image):
@@ -119,6 +124,7 @@ def event(event: Event, known: Mapping[str, Any]) -> dict[str, Any]:
             "endedMs": event.time_ms,
             "place": None,
             "etaSeconds": None,
+            "preview": None,
         }
     if isinstance(event, HandedOff):
         return {"handedOff": True}
@@ -150,6 +156,17 @@ def _ending(event: Progress, known: Mapping[str, Any]) -> dict[str, Any]:
     return {name: plan[name] for name in ("refinerModel", "baseSteps", "refinerSteps", "handoff")}
 
 
+def _preview(event: Progress) -> dict[str, Any] | None:
+    """What the image under way is predicted to become, foreseen after ``step``."""
+    if event.preview is None:
+        return None
+    return {
+        "sha256": hashlib.sha256(event.preview).hexdigest(),
+        "step": event.preview_step,
+        "index": event.image_index,
+    }
+
+
 def _image(event: Image, known: Mapping[str, Any]) -> dict[str, Any]:
     picture = {
         "index": event.image_index,
@@ -161,7 +178,8 @@ def _image(event: Image, known: Mapping[str, Any]) -> dict[str, Any]:
     }
     others = [other for other in known.get("images", []) if other["index"] != event.image_index]
     images = sorted([*others, picture], key=lambda image: image["index"])
-    facts: dict[str, Any] = {"images": images, "imageCount": event.image_count}
+    # The picture takes the place of its previews.
+    facts: dict[str, Any] = {"images": images, "imageCount": event.image_count, "preview": None}
     if event.summary is not None:
         facts |= {
             "summary": plain(event.summary),

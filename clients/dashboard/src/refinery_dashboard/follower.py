@@ -11,9 +11,11 @@ from contextlib import aclosing
 from refinery_client import (
     Accepted,
     AsyncClient,
+    Ended,
     Event,
     Image,
     Job,
+    Progress,
     RefineryError,
     Unavailable,
 )
@@ -99,6 +101,11 @@ class Follower:
     def _take(self, event: Event) -> None:
         self._sequences[event.job_id] = event.sequence
         known = self._board.job(event.job_id) or {}
+        # Before the pages hear of it, and ask for it.
+        if isinstance(event, Progress) and event.preview is not None:
+            self._pictures.set_preview(event.job_id, event.preview)
+        elif isinstance(event, Image | Ended):
+            self._pictures.drop_preview(event.job_id)
         self._board.set_job(event.job_id, describing.event(event, known))
 
     async def _sample(self) -> None:
@@ -137,6 +144,7 @@ class Follower:
         self._board.remove(gone)
         for job_id in gone:
             self._sequences.pop(job_id, None)
+            self._pictures.drop_preview(job_id)
 
     def _has_ended(self, job_id: str) -> bool:
         return bool((self._board.job(job_id) or {}).get("hasEnded"))

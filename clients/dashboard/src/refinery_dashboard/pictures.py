@@ -1,4 +1,4 @@
-"""Finished pictures on their way to the pages, and what their files say of themselves."""
+"""Pictures on their way to the pages, and what the finished ones' files say of themselves."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ _TEXT_BYTE_COUNT_MAXIMUM = 1 << 20
 
 
 class Pictures:
-    """The pictures used last, 128 MiB of them, by the SHA-256 of the file in hex."""
+    """The pictures used last, 128 MiB of them, by the SHA-256 of the file in hex; and the latest
+    preview of each job at work."""
 
     def __init__(self) -> None:
         self._pictures: OrderedDict[str, bytes] = OrderedDict()
         self._byte_count = 0
+        self._previews: dict[str, bytes] = {}
 
     def get(self, sha256: str) -> bytes | None:
         if sha256 in self._pictures:
@@ -35,6 +37,15 @@ class Pictures:
         while self._byte_count > _BYTE_COUNT_MAXIMUM and len(self._pictures) > 1:
             _, oldest = self._pictures.popitem(last=False)
             self._byte_count -= len(oldest)
+
+    def preview(self, job_id: str) -> bytes | None:
+        return self._previews.get(job_id)
+
+    def set_preview(self, job_id: str, png: bytes) -> None:
+        self._previews[job_id] = png
+
+    def drop_preview(self, job_id: str) -> None:
+        self._previews.pop(job_id, None)
 
 
 def request_of(png: bytes) -> dict[str, Any] | None:

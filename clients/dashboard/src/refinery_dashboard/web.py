@@ -63,6 +63,7 @@ def application(client: AsyncClient, address: str, names: Collection[str]) -> we
             web.get("/page/{name}", dashboard.page),
             web.get("/events", dashboard.events),
             web.get("/picture", dashboard.picture),
+            web.get("/preview", dashboard.preview),
             web.post("/jobs", dashboard.submit),
             web.post("/cancel", dashboard.cancel),
             web.post("/resume", dashboard.resume),
@@ -175,6 +176,13 @@ class Dashboard:
             content_type="image/png",
             headers={hdrs.CACHE_CONTROL: "private, max-age=31536000, immutable"},
         )
+
+    async def preview(self, request: web.Request) -> web.Response:
+        """The latest preview of a job, whichever a page has heard of."""
+        png = self._pictures.preview(request.query.get("job", ""))
+        if png is None:
+            raise web.HTTPNotFound(text="There is no preview, or no more.\n")
+        return web.Response(body=png, content_type="image/png")
 
     async def submit(self, request: web.Request) -> web.Response:
         body = await _json(request)

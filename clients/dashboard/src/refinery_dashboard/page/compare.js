@@ -1,7 +1,7 @@
 // Endings of one seed, two of them under a slider, all of them in a strip.
 
 import { el, setChildren, setText } from "./dom.js";
-import { image } from "./jobs.js";
+import { hasPreview, image, previewImage } from "./jobs.js";
 import { progressBar } from "./schedule.js";
 import * as words from "./words.js";
 
@@ -76,6 +76,7 @@ export function compareView() {
   let awaited = null;
   let drawn = "";
   const cells = new Map();
+  const foreseen = [previewImage(), previewImage()];
 
   function slide() {
     const share = Number(slider.value);
@@ -118,19 +119,27 @@ export function compareView() {
     const shown = pair();
     setChildren(strip, group.endings.map((ending) => cell(ending, shown)));
     names.forEach((node, side) => setText(node, words.ending(shown[side])));
-    const key = shown.map((ending) => ending.images?.[0]?.sha256 ?? ending.key).join(" ");
+    shown.forEach((ending, side) => {
+      if (ending.images?.[0] || !hasPreview(ending)) return;
+      foreseen[side].update(ending);
+      setChildren([left, right][side], [foreseen[side]]);
+    });
+    const key = shown.map((ending) =>
+      ending.images?.[0]?.sha256 ?? `${ending.key} ${hasPreview(ending)}`
+    ).join(" ");
     if (key === drawn) return;
     drawn = key;
     [left, right].forEach((layer, side) => {
       const picture = shown[side].images?.[0];
-      layer.replaceChildren(
-        picture ? image(shown[side], picture) : el("p", { class: "none" }, "not finished yet"),
-      );
+      if (picture) layer.replaceChildren(image(shown[side], picture));
+      else if (!hasPreview(shown[side])) {
+        layer.replaceChildren(el("p", { class: "none" }, "not finished yet"));
+      }
     });
     const size = shown.map((ending) => ending.size).find(Boolean);
     if (size) stage.style.aspectRatio = `${size.width} / ${size.height}`;
     setText(figure, "");
-    const images = [left, right].map((layer) => layer.querySelector("img"));
+    const images = [left, right].map((layer) => layer.querySelector("img:not(.preview)"));
     if (images.every(Boolean)) {
       measure(images).then((text) => drawn === key && setText(figure, text), () => {});
     }
@@ -160,13 +169,17 @@ export function compareView() {
       name,
       el("span", { class: "sides" }, ...buttons),
     );
+    const foreseen = previewImage();
     let last = "";
     node.update = (ending, shown) => {
       const picture = ending.images?.[0];
+      if (!picture && hasPreview(ending)) {
+        foreseen.update(ending);
+        setChildren(frame, [foreseen]);
+      }
       if (picture && last !== picture.sha256) frame.replaceChildren(image(ending, picture));
       last = picture?.sha256 ?? "";
-      bar.hidden = Boolean(picture);
-      bar.update(ending);
+      bar.update(picture ? { ...ending, state: "finished" } : ending);
       setText(name, ending.handoff ? `${Math.round(ending.handoff.percentage)} %` : "base alone");
       buttons.forEach((button, side) => {
         button.setAttribute("aria-pressed", String(shown[side].key === key));
@@ -253,7 +266,8 @@ function endingsOf(job) {
   if (job.branches?.length) {
     const current = job.branches.find(({ index }) => index === job.branch);
     // The others have come as far as the base has.
-    const waiting = { phase: "base", step: Math.min(job.step ?? 0, current?.baseSteps ?? 0) };
+    const step = Math.min(job.step ?? 0, current?.baseSteps ?? 0);
+    const waiting = { phase: "base", step, preview: null };
     endings = job.branches.map((plan) => ({
       ...job,
       ...plan,

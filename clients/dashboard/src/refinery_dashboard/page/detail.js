@@ -1,7 +1,7 @@
 // One job in full: its pictures, its schedule, what was asked for, and what can be done with it.
 
-import { closesOutside, el, setText } from "./dom.js";
-import { image, jobButtons, planOf } from "./jobs.js";
+import { closesOutside, el, setAttribute, setChildren, setText } from "./dom.js";
+import { hasPreview, image, jobButtons, planOf, previewImage } from "./jobs.js";
 import { finishedSteps, progressBar, sigmaPlot } from "./schedule.js";
 import { pictureURL } from "./store.js";
 import * as words from "./words.js";
@@ -80,6 +80,21 @@ function content(all) {
     advice,
     el("div", { class: "foot" }, actions, more),
   );
+  const foreseen = previewFigure();
+  const none = el("p", { class: "none" });
+  let images = [];
+  let imagesShown = "";
+  const showPictures = () => {
+    const key = JSON.stringify(job.images ?? []);
+    if (key !== imagesShown) {
+      images = (job.images ?? []).map((each) => picture(job, each, all.from));
+    }
+    imagesShown = key;
+    if (hasPreview(job)) foreseen.update(job);
+    setText(none, job.hasEnded ? "It has no picture." : "The picture comes with the last step.");
+    const shown = [...images, ...(hasPreview(job) ? [foreseen] : [])];
+    setChildren(pictures, shown.length ? shown : [none]);
+  };
   let shown = "";
   const update = (now) => {
     job = now;
@@ -88,6 +103,7 @@ function content(all) {
     more.hidden = !job.request;
     error.hidden = !job.error;
     setText(error, job.error?.message ?? "");
+    showPictures();
     const state = JSON.stringify([
       job.images,
       finishedSteps(job),
@@ -98,15 +114,6 @@ function content(all) {
     if (state === shown) return;
     shown = state;
     plot.replaceChildren(sigmaPlot(job));
-    pictures.replaceChildren(
-      ...(job.images?.length ? job.images.map((each) => picture(job, each, all.from)) : [
-        el(
-          "p",
-          { class: "none" },
-          job.hasEnded ? "It has no picture." : "The picture comes with the last step.",
-        ),
-      ]),
-    );
     facts.replaceChildren(
       ...about(job).flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]),
     );
@@ -114,6 +121,20 @@ function content(all) {
     advice.hidden = !job.advice?.length;
   };
   return { nodes: [pictures, side], update };
+}
+
+function previewFigure() {
+  const picture = previewImage();
+  const caption = el("figcaption", {});
+  const node = el("figure", {}, picture, caption);
+  node.update = (job) => {
+    picture.update(job);
+    // As large as the picture will be, so that nothing jumps when that comes.
+    setAttribute(picture, "width", job.size?.width);
+    setAttribute(picture, "height", job.size?.height);
+    setText(caption, `as foreseen after step ${job.preview.step}`);
+  };
+  return node;
 }
 
 function picture(job, each, from) {

@@ -148,13 +148,14 @@ export function pictureForm({ compared }) {
         ),
         el(
           "div",
-          { class: "pair" },
+          { class: "trio" },
           field(
             "scheduler",
             "Scheduler",
             el("input", { type: "text", list: "schedulers", placeholder: "the model's own" }),
           ),
           field("priority", "Priority", number("0", { step: 1 })),
+          field("previewEvery", "Steps a preview", number("none", { step: 1, min: 1, value: 1 })),
         ),
         el("div", { class: "pair" }, field("pauseAt", "Pause, with a preview", pause), pauseField),
         loras.node,
@@ -241,6 +242,7 @@ export function pictureForm({ compared }) {
         "numberResults",
         "scheduler",
         "priority",
+        "previewEvery",
       ]
     ) {
       request[name] = fields.value(name);

@@ -3,7 +3,7 @@
 import { el, setAttribute, setChildren, setText } from "./dom.js";
 import { finishedSteps, progressBar, sigmaPlot } from "./schedule.js";
 import { canGoOnOtherwise } from "./resume.js";
-import { pictureURL } from "./store.js";
+import { pictureURL, previewURL } from "./store.js";
 import * as words from "./words.js";
 
 /** What can be done: `open(id)` shows a job, `cancel(id, outcome)` ends it, `resume(id)` goes on from a
@@ -66,6 +66,7 @@ function row({ id }, actions) {
     bar,
     el("div", { class: "foot" }, facts, buttons),
   );
+  const foreseen = previewImage();
   let shown = "";
   node.update = (job) => {
     setText(title, words.title(job));
@@ -77,6 +78,12 @@ function row({ id }, actions) {
     setText(facts, factsOf(job));
     buttons.update(job);
     setAttribute(slot, "aria-label", `Details of ${words.title(job)}`);
+    if (hasPreview(job)) {
+      foreseen.update(job);
+      setChildren(slot, [foreseen]);
+      shown = "";
+      return;
+    }
     const picture = `${job.images?.at(-1)?.sha256} ${job.sigmas?.length} ${finishedSteps(job)}`;
     if (picture !== shown) {
       slot.replaceChildren(
@@ -201,6 +208,21 @@ export function image(job, picture) {
     decoding: "async",
     class: Math.max(picture.width, picture.height) <= 160 ? "tiny" : null,
   });
+}
+
+export function hasPreview(job) {
+  return Boolean(job.preview) && !job.hasEnded;
+}
+
+/** What the picture under way is predicted to become. One element stays, so that nothing flickers from
+ * one to the next. */
+export function previewImage() {
+  const node = el("img", { class: "preview", alt: "" });
+  node.update = (job) => {
+    setAttribute(node, "src", previewURL(job));
+    setAttribute(node, "alt", `${words.title(job)}, as foreseen after step ${job.preview.step}`);
+  };
+  return node;
 }
 
 export function planOf(job) {

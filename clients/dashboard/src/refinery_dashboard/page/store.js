@@ -114,3 +114,8 @@ export function pictureURL(job, image) {
   const query = new URLSearchParams({ job: job.id, image: image.index, sha256: image.sha256 });
   return `/picture?${query}`;
 }
+
+/** Of the latest preview; the hash only tells it from the one before. */
+export function previewURL(job) {
+  return `/preview?${new URLSearchParams({ job: job.id, sha256: job.preview.sha256 })}`;
+}

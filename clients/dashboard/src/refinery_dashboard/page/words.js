@@ -56,7 +56,8 @@ export function ending(job) {
   if (job.branches?.length) return count(job.branches.length, "ending");
   const handoff = job.handoff;
   if (!handoff) return job.timesteps || job.baseSteps ? "base alone" : "";
-  return `refiner from step ${handoff.step} (${Math.round(handoff.percentage)} %)`;
+  // Its last space does not break.
+  return `refiner from step ${handoff.step} (${Math.round(handoff.percentage)}\u00a0%)`;
 }
 
 function two(number) {
