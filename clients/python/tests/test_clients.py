@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import gc
 import hashlib
+import inspect
 import socket
 import threading
 import time
@@ -53,7 +54,10 @@ from refinery_client import (
     Refiner,
     ServerUnreachable,
     Ticket,
+    _job_messages,
+    _messages,
 )
+from refinery_client._calls import Method
 from refinery_client._proto import health_pb2, refinery_pb2
 
 
@@ -563,3 +567,24 @@ def test_threads_may_share_a_client() -> None:
         for thread in threads:
             thread.join(10)
     assert len(pictures) == 8
+
+
+def test_both_clients_have_the_same_calls() -> None:
+    def calls(kind: type) -> dict[str, list[str]]:
+        return {
+            name: list(inspect.signature(call).parameters)
+            for name, call in vars(kind).items()
+            if not name.startswith("_")
+        }
+
+    assert calls(Client) == calls(AsyncClient)
+    # And every call that the server has.
+    services = refinery_pb2.DESCRIPTOR.services_by_name.values()
+    methods = {method.name for service in services for method in service.methods}
+    asked = {
+        value.name
+        for module in (_messages, _job_messages)
+        for value in vars(module).values()
+        if isinstance(value, Method)
+    }
+    assert asked - {"Check"} == methods
