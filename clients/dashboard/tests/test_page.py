@@ -302,7 +302,8 @@ def test_a_picture_is_started_from_and_fitted(page: Page, tmp_path: Path) -> Non
     page.wait(lambda: page.find("#form").is_displayed(), "the form does not open")
     page.wait(lambda: page.find(".chosen canvas").is_displayed(), "the picture is not there")
     assert "136 \u00d7 96" in page.text(".chosen")
-    assert page.find("#field-positivePrompt").get_attribute("value") == name
+    for field, value in {"positivePrompt": name, "previewEvery": "1"}.items():
+        assert page.find(f"#field-{field}").get_attribute("value") == value
     page.send()
     page.wait(lambda: len(page.all(".tile")) and not page.find("#form").is_displayed(), "refused")
 

@@ -25,6 +25,7 @@ const NOT_OF_REQUESTS = [
   "kind",
   "pauseAt",
   "pauseStep",
+  "previewEvery",
   "lora",
   "seedImage",
   "strength",

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from .. import Client
 from ..errors import RefineryError, Status, Unavailable
 from .commands import COMMANDS
-from .flags import UsageError, parser, token
+from .flags import parser
 from .lines import Lines
+from .options import UsageError, token
 
 _REQUEST_AT_FAULT = {
     Status.INVALID_ARGUMENT,

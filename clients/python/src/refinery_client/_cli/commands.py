@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import Client
 from ..events import Event, Image, JobState
 from ..parameters import GenerateOptions, PictureOptions
-from . import flags as given
+from . import options as given
 from .lines import Lines, job_lines, line_of_any_job, model_lines
 
 _JOBS_SHOWN = 100

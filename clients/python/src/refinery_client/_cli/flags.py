@@ -1,4 +1,4 @@
-"""What can be asked on the command line, and how it becomes the library's arguments."""
+"""What can be asked on the command line. ``options.py`` makes it the library's arguments."""
 
 from __future__ import annotations
 
@@ -10,22 +10,11 @@ from pathlib import Path
 from .. import parameters
 from .._address import DEFAULT_ADDRESS
 from ..events import JobState
-from ..jobs import Outcome
 from ..parameters import Branch, PausePoint, Refiner
+from .options import OUTCOMES, TOKEN_VARIABLE, USUAL_PERCENTAGE
 
-_TOKEN_VARIABLE = "REFINERY_TOKEN"
-_OUTCOMES = {
-    "discard": Outcome.DISCARD,
-    "decode": Outcome.DECODE_NOW,
-    "refiner": Outcome.SKIP_TO_REFINER,
-}
-_USUAL_PERCENTAGE = 80
 _JOB_CANCELLED = "interrupted: the job is cancelled"
 _JOB_GOES_ON = "interrupted: the job goes on"
-
-
-class UsageError(Exception):
-    """The flags make no sense together; the message says which and what to do."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -98,7 +87,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="LIST",
         help="the endings: the refiner's first step, the base's share of the steps, and none for "
         "the base alone, such as none,37,90%%. Unless given: none, and the refiner as the other "
-        f"flags have it, from {_USUAL_PERCENTAGE} %%",
+        f"flags have it, from {USUAL_PERCENTAGE} %%",
     )
     _add_picture_flags(made)
     _add_job_flags(made)
@@ -151,7 +140,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("job", metavar="JOB", help="its id")
     made.add_argument(
         "--outcome",
-        choices=list(_OUTCOMES),
+        choices=list(OUTCOMES),
         default="discard",
         help="discard: no picture. decode: the picture as it is predicted now. refiner: the "
         "refiner takes over now. (default: %(default)s)",
@@ -218,7 +207,7 @@ def _add_server_flags(parser: argparse.ArgumentParser) -> None:
         "--token-file",
         type=Path,
         metavar="FILE",
-        help=f"holds the token for the server (default: what ${_TOKEN_VARIABLE} holds)",
+        help=f"holds the token for the server (default: what ${TOKEN_VARIABLE} holds)",
     )
     to.add_argument(
         "--reconnect",
@@ -370,83 +359,3 @@ def _handoffs(text: str) -> dict[str, Branch]:
     if len(endings) < 2:
         raise argparse.ArgumentTypeError("one ending cannot be compared: give two or more")
     return endings
-
-
-def token(flags: argparse.Namespace) -> str | None:
-    """The token that the flags name. Raises UsageError for a file that holds none."""
-    path: Path | None = flags.token_file
-    if path is None:
-        return os.environ.get(_TOKEN_VARIABLE) or None
-    try:
-        lines = path.read_text().split()
-    except (OSError, ValueError) as error:
-        raise UsageError(f"--token-file {path} cannot be read: {error}") from None
-    if len(lines) != 1:
-        raise UsageError(f"--token-file {path}: there is to be one token in it, and nothing else")
-    return lines[0]
-
-
-def picture_options(flags: argparse.Namespace) -> parameters.PictureOptions:
-    """Of ``generate`` and ``compare``; the pictures to start from are still to be uploaded."""
-    return {
-        "negative_prompt": flags.negative_prompt,
-        "model": flags.model,
-        "width": flags.width,
-        "height": flags.height,
-        "steps": flags.steps,
-        "scheduler": flags.scheduler,
-        "seed": flags.seed,
-        "cfg_scale": flags.cfg_scale,
-        "number_results": flags.count,
-        "strength": flags.strength,
-        "loras": flags.lora,
-        "refiner": refiner(flags),
-        "request_id": flags.request_id,
-        "priority": flags.priority,
-        "deadline_ms": _deadline_ms(flags),
-    }
-
-
-def resume_options(flags: argparse.Namespace) -> parameters.ResumeOptions:
-    return {
-        "request_id": flags.request_id,
-        "refiner": refiner(flags),
-        "without_refiner": flags.no_refiner or None,
-        "pause_at": flags.pause_at,
-        "priority": flags.priority,
-        "deadline_ms": _deadline_ms(flags),
-    }
-
-
-def refiner(flags: argparse.Namespace) -> Refiner | None:
-    asked = Refiner(
-        model=flags.refiner,
-        start_step=flags.refiner_start_step,
-        start_step_percentage=flags.refiner_start_percentage,
-        cfg_scale=getattr(flags, "refiner_cfg_scale", None),
-        positive_prompt=getattr(flags, "refiner_prompt", None),
-        negative_prompt=getattr(flags, "refiner_negative_prompt", None),
-    )
-    return None if asked == Refiner() else asked
-
-
-def endings(flags: argparse.Namespace) -> tuple[Refiner | None, dict[str, Branch]]:
-    """What is compared: what the refiners have in common, and the endings by their files' names."""
-    shared = refiner(flags)
-    asked: dict[str, Branch] | None = flags.handoffs
-    if asked is not None:
-        return shared, asked
-    shared = shared or Refiner()
-    if shared.start_step is None and shared.start_step_percentage is None:
-        start = Refiner(start_step_percentage=_USUAL_PERCENTAGE)
-    else:
-        start = Refiner()
-    return shared, {"none": Branch(), "refiner": Branch(start)}
-
-
-def outcome(flags: argparse.Namespace) -> Outcome:
-    return _OUTCOMES[flags.outcome]
-
-
-def _deadline_ms(flags: argparse.Namespace) -> int | None:
-    return None if flags.deadline is None else round(1000 * flags.deadline)
