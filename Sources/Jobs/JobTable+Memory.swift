@@ -36,6 +36,9 @@ extension JobTable {
     /// Whether it is worth looking how much memory the machine has: jobs wait, and some run.
     var wantsReading: Bool { !queue.isEmpty && !running.isEmpty }
 
+    /// Jobs wait for memory that the machine does not have: it is no time for what can be done without.
+    var isShortOfMemory: Bool { memory.isHoldingBack && !queue.isEmpty && budget.isTight }
+
     var memoryStatistics: MemoryStatistics {
         var statistics = memory
         statistics.budgetByteCount = budget.byteMaximum

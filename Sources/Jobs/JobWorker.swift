@@ -112,9 +112,10 @@ struct JobWorker {
     private func offerPreview(
         _ run: any GenerationRun, after report: StepReport, of job: ScheduledJob
     ) {
-        guard let previews = job.job.previews, report.step % previews.interval == 0,
-            let draw = run.sketch()
-        else { return }
+        guard let previews = job.job.previews, report.step % previews.interval == 0 else { return }
+        var isShortOfMemory = false
+        change { isShortOfMemory = $0.isShortOfMemory }
+        guard !isShortOfMemory, let draw = run.sketch() else { return }
         offer(
             PreviewOrder(
                 job: job, imageIndex: report.imageIndex, step: report.step, draw: draw))

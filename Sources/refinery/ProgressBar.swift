@@ -2,7 +2,7 @@ import Generation
 
 /// The whole schedule as one bar in two colours, a mark where the refiner takes over:
 ///
-///     base     ██████████████░░░░░░░│░░░░  step 23/40  ETA 0:12  0.42 s/it  sigma 3.214
+///     base     ██████████████░░░░░░░│░░░░  step 23/40  ETA 0:12  2.38 it/s  sigma 3.214
 struct ProgressBar: Equatable {
     var baseSteps: Int
     var refinerSteps: Int

@@ -15,6 +15,10 @@ struct Refinery: AsyncParsableCommand {
                 refinery serve --models ~/models
                 refinery generate "a lighthouse at dawn" --server 127.0.0.1:7420
 
+            COMPLETIONS
+              refinery --generate-completion-script bash > ~/.local/share/bash-completion/completions/refinery
+              (or zsh, or fish)
+
             EXIT CODES
               0 done, 2 bad usage or request, 3 server unreachable, 4 failed, 130 interrupted
             """,

@@ -134,8 +134,14 @@ enum Wording {
             return eta
         case .base, .refiner:
             return ["step \(progress.step)/\(progress.steps)"] + eta
-                + ["\(fixed(progress.stepSeconds, 2)) s/it", "sigma \(fixed(progress.sigma, 3))"]
+                + [pace(progress.stepSeconds), "sigma \(fixed(progress.sigma, 3))"]
         }
+    }
+
+    /// The one of the two that is above 1.
+    private static func pace(_ seconds: Double) -> String {
+        seconds > 0 && seconds < 1
+            ? "\(fixed(1 / seconds, 2)) it/s" : "\(fixed(seconds, 2)) s/it"
     }
 
     static func facts(of model: ModelDescription) -> String {

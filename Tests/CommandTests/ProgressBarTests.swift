@@ -41,6 +41,16 @@ import Testing
                 == "base     ████████░░░░│░░░░  step 2/4  ETA 0:12  4.13 s/it  sigma 1.613")
     }
 
+    @Test(arguments: [
+        (4.125, "4.13 s/it"), (1, "1.00 s/it"), (0.5, "2.00 it/s"), (0.004, "250.00 it/s"),
+        (0, "0.00 s/it"),
+    ])
+    func `the pace is in the unit that has more to say`(seconds: Double, pace: String) {
+        var progress = Sample.progress(.base, step: 2)
+        progress.stepSeconds = seconds
+        #expect(Wording.facts(of: progress)[2] == pace)
+    }
+
     @Test func `the bar keeps its length from step to step`() {
         let bar = ProgressBar(baseSteps: 80, refinerSteps: 20, usesColours: false)
         let lengths = (0...100).map { step in

@@ -23,6 +23,8 @@ struct FakeGenerator: ImageGenerator {
     var memory: @Sendable (GenerationJob) -> Int = { _ in 0 }
     /// Whether pictures are noise, which no encoder can make smaller, and not one colour.
     var isNoisy = false
+    /// Called when a preview is drawn.
+    var draw: @Sendable () -> Void = {}
 
     let models = [
         Self.model("base", ModelDescription.baseArchitecture, .base),
@@ -131,8 +133,9 @@ private final class FakeRun: GenerationRun {
     /// One pixel, whose red is the colour so far.
     func sketch() -> (@Sendable () -> Picture)? {
         guard job.previews != nil, unit > 1 else { return nil }
-        return { [colour] in
-            Picture(size: ImageSize(height: 1, width: 1), pixels: [colour, 0, 0])
+        return { [colour, draw = generator.draw] in
+            draw()
+            return Picture(size: ImageSize(height: 1, width: 1), pixels: [colour, 0, 0])
         }
     }
 

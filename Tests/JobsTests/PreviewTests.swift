@@ -132,6 +132,40 @@ import Testing
         }
     }
 
+    @Test func `that take forever hold nobody up`() throws {
+        let gate = Gate()
+        let scheduler = try JobScheduler(generator: FakeGenerator(draw: { gate.pass() }))
+        for id in ["a", "b"] {
+            let recorder = Recorder()
+            try scheduler.submit(Self.watched(id), observer: recorder.observe)
+            #expect(recorder.waitForEnd() == nil)
+            #expect(recorder.images.count == 1)
+            #expect(told(recorder).isEmpty)
+        }
+        gate.open()
+        scheduler.stop(drain: true)
+    }
+
+    @Test func `are left out while jobs wait for memory that the machine does not have`() throws {
+        let shop = Workshop(configuration: JobScheduler.Configuration(laneCount: 2))
+        try shop.submit(Self.watched())
+        // The text and a step.
+        shop.work()
+        shop.work()
+        #expect(shop.drawPreview() != nil)
+        let tight = MemoryReading(limitByteCount: 1 << 30, availableByteCount: 1 << 20)
+        shop.change { $0.budget.reading = tight }
+        try shop.submit(request("waits"))
+        let job = try #require(shop.take())
+        #expect(shop.take() == nil && shop.table.isShortOfMemory)
+        shop.finish(job)
+        #expect(shop.drawPreview() == nil)
+        shop.change { $0.budget.reading = nil }
+        shop.workUntilIdle()
+        #expect(shop.ends.count == 2)
+        #expect(shop.drawPreview() != nil)
+    }
+
     @Test func `are asked for again by a job that the store has kept`() throws {
         let job = try GenerationJob(
             Self.watched(every: 3), models: FakeGenerator().models)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import struct
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -200,6 +201,26 @@ def test_what_is_wrong_with_a_branch_names_it(shared: Client) -> None:
     with pytest.raises(InvalidRequest) as caught:
         shared.submit(PROMPT, **SMALL, branches=endings[:1], pause_at=PausePoint.step(2))
     assert set(caught.value.fields) == {"pauseAt", "branches"}
+
+
+def test_previews_form_and_change_no_picture(shared: Client) -> None:
+    # Each step waits for nobody: on a busy machine some previews are left out, but never all of 40.
+    large: GenerateOptions = {"width": 256, "height": 128, "steps": 40, "seed": 7}
+    events = list(shared.generate(PROMPT, **large, preview_every=1, preview_side=64))
+    previews = [
+        event for event in events if isinstance(event, Progress) and event.preview is not None
+    ]
+    assert previews
+    for event in previews:
+        assert event.preview is not None
+        # A PNG, and the width and height in its header.
+        assert event.preview[:8] == b"\x89PNG\r\n\x1a\n"
+        assert struct.unpack(">II", event.preview[16:24]) == (64, 32)
+        assert event.preview_step is not None
+        assert 1 <= event.preview_step <= event.step
+    image = events[-1]
+    assert isinstance(image, Image)
+    assert image.png == shared.generate_image(PROMPT, **large).png
 
 
 def watched(client: Client, job_id: str) -> tuple[list[Event], Image]:
