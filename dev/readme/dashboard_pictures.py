@@ -51,12 +51,14 @@ def take_all(page: Page) -> None:
     page.ask(SWEEP, kind="sweep", endings="50, 70, 80, 90", steps="30", width="128",
              height="128", seed="7")
     page.view("compare")
-    page.wait(lambda: len(page.all(".strip img")) == 5, "the sweep does not end")
+    page.wait(lambda: len(page.all(".strip img:not(.preview)")) == 5, "the sweep does not end")
     page.wait(lambda: "PSNR" in page.text(".figures"), "the difference is not said")
     page.look(DESKTOP, "dark")
     take(page, "dashboard-compare.png")
 
     page.look(DESKTOP, "light")
+    page.ask("an orchard in bloom", pause="handoff", steps="30", width="128", height="128", seed="9")
+    page.paused("an orchard in bloom")
     page.ask("a village street in the rain", steps="40", width="256", height="256", seed="11")
     for seed, prompt in enumerate(("a sailing boat", "a stone bridge"), start=12):
         page.ask(prompt, steps="30", width="256", height="256", seed=str(seed))

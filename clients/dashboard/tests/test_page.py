@@ -139,7 +139,9 @@ def test_two_endings_of_one_seed_lie_under_a_slider(page: Page) -> None:
     name = next(_names)
     page.ask(name, kind="pair", **SHORT)
     page.view("compare")
-    page.wait(lambda: len(page.all(".stage img")) == 2, "the two pictures are not shown")
+    page.wait(
+        lambda: len(page.all(".stage img:not(.preview)")) == 2, "the two pictures are not shown"
+    )
     page.wait(lambda: "PSNR" in page.text(".figures"), "how far apart they are is not said")
     sources = page.run("[...document.querySelectorAll('.stage img')].map((i) => i.src)")
     assert sources[0] != sources[1]
@@ -154,7 +156,7 @@ def test_two_endings_of_one_seed_lie_under_a_slider(page: Page) -> None:
 def test_a_sweep_of_handoffs_is_a_strip_of_one_seed(page: Page) -> None:
     page.ask(next(_names), kind="sweep", endings="50, 80", **SHORT)
     page.view("compare")
-    page.wait(lambda: len(page.all(".strip img")) == 3, "the strip is not filled")
+    page.wait(lambda: len(page.all(".strip img:not(.preview)")) == 3, "the strip is not filled")
     names = [each.text for each in page.all(".strip .title")]
     assert names == ["50 %", "67 %", "base alone"]
     shown = page.run("document.querySelector('.over img').src")
