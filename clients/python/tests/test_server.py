@@ -40,9 +40,9 @@ from refinery_client import (
     Size,
     Unimplemented,
 )
-from refinery_client.__main__ import main
 from refinery_client._address import TCPAddress, parse_address
 from refinery_client._calls import Call, CallState, Method, Result
+from refinery_client._cli import main
 from refinery_client._frames import Frame, encode_frame
 from refinery_client._messages import GENERATE, PING, generate_request, ping_request
 from refinery_client.parameters import GenerateOptions
@@ -653,7 +653,8 @@ def test_the_command_line_saves_the_picture(
     server_address: str, refiner: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "fox.png"
-    arguments = [PROMPT, f"--server={server_address}", f"--output={output}", f"--refiner={refiner}"]
+    arguments = ["generate", PROMPT, f"--server={server_address}"]
+    arguments += [f"--output={output}", f"--refiner={refiner}"]
     small = ["--width=64", "--height=64", "--steps=4", "--refiner-start-percentage=50"]
     assert main(arguments + small) == 0
     assert png_size(output.read_bytes()) == Size(64, 64)
