@@ -98,7 +98,7 @@ let package = Package(
         .target(
             name: "ServerProcesses", dependencies: ["Client"], path: "Tests/ServerProcesses",
             swiftSettings: swift),
-        // Stands in for malloc in the test executable.
+        // Stands in for malloc in the test executable: counts, and fails.
         .target(
             name: "CAllocationCounter", path: "Tests/CAllocationCounter", cSettings: optimised),
         // Lies below SQLite in the test executable.
@@ -112,7 +112,9 @@ let package = Package(
         tests("MetricsTests", ["Metrics"]),
         tests("TokenizationTests", ["Tokenization", "TestSupport"]),
         tests("DiffusionTests", ["Diffusion", "TestSupport"]),
-        tests("TensorsTests", ["Tensors", "CKernels", "COpenBLAS", "TestSupport"]),
+        tests(
+            "TensorsTests",
+            ["Tensors", "CKernels", "COpenBLAS", "TestSupport", "CAllocationCounter"]),
         tests("WeightsTests", ["Weights", "Tensors", "TestSupport"]),
         tests(
             "SDXLTests",
@@ -120,8 +122,15 @@ let package = Package(
                 "SDXL", "Generation", "Diffusion", "Tokenization", "Tensors", "Weights", "CKernels",
                 "TestSupport",
             ]),
-        tests("PNGEncodingTests", ["PNGEncoding", "Generation", "TestSupport"]),
-        tests("WireTests", ["Wire", "CProtobufC", "CRefineryProto", "Generation", "TestSupport"]),
+        tests(
+            "PNGEncodingTests",
+            ["PNGEncoding", "CPNGShim", "Generation", "TestSupport", "CAllocationCounter"]),
+        tests(
+            "WireTests",
+            [
+                "Wire", "CProtobufC", "CRefineryProto", "Generation", "TestSupport",
+                "CAllocationCounter",
+            ]),
         tests("TransportTests", ["Transport", "Locking", "TestSupport"]),
         tests("ClientTests", ["Client", "Transport", "Wire", "Generation", "Locking"]),
         tests(

@@ -1,4 +1,5 @@
 #include "CPNGShim.h"
+#include "allocation.h"
 
 #include <png.h>
 #include <setjmp.h>
@@ -20,6 +21,8 @@ typedef struct {
     uint32_t width, height;
     png_structp png;
     png_infop info;
+    /// See allocation.h.
+    bool lacks_memory;
     int code;
     char *message;
 } decoder;
@@ -27,7 +30,7 @@ typedef struct {
 static void on_error(png_structp png, png_const_charp message) {
     decoder *d = png_get_error_ptr(png);
     if (d->code == REFINERY_PNG_OK) {
-        d->code = REFINERY_PNG_REFUSED;
+        d->code = d->lacks_memory ? REFINERY_PNG_OUT_OF_MEMORY : REFINERY_PNG_REFUSED;
         strncpy(d->message, message, REFINERY_PNG_MESSAGE_BYTES - 1);
     }
     png_longjmp(png, 1);
@@ -113,7 +116,8 @@ int refinery_png_decode(const uint8_t *bytes, size_t byte_count, uint32_t width,
         .code = REFINERY_PNG_OK,
         .message = message,
     };
-    d.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &d, on_error, on_warning);
+    d.png = png_create_read_struct_2(PNG_LIBPNG_VER_STRING, &d, on_error, on_warning,
+                                    &d.lacks_memory, allocate, give_back);
     d.info = d.png ? png_create_info_struct(d.png) : NULL;
     if (d.info) {
         read_picture(&d);

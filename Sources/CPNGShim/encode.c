@@ -1,4 +1,5 @@
 #include "CPNGShim.h"
+#include "allocation.h"
 
 #include <png.h>
 #include <setjmp.h>
@@ -12,13 +13,15 @@ typedef struct {
     png_structp png;
     png_infop info;
     png_text *texts;
+    /// See allocation.h.
+    bool lacks_memory;
     int code;
 } encoder;
 
 static void on_error(png_structp png, png_const_charp message) {
     encoder *e = png_get_error_ptr(png);
     if (e->code == REFINERY_PNG_OK) {
-        e->code = REFINERY_PNG_REFUSED;
+        e->code = e->lacks_memory ? REFINERY_PNG_OUT_OF_MEMORY : REFINERY_PNG_REFUSED;
         strncpy(e->out->message, message, sizeof e->out->message - 1);
     }
     png_longjmp(png, 1);
@@ -89,7 +92,8 @@ int refinery_png_encode(const uint8_t *pixels, uint32_t width, uint32_t height, 
                         size_t text_count, refinery_png *out) {
     memset(out, 0, sizeof *out);
     encoder e = {.out = out, .code = REFINERY_PNG_OK};
-    e.png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &e, on_error, on_warning);
+    e.png = png_create_write_struct_2(PNG_LIBPNG_VER_STRING, &e, on_error, on_warning,
+                                     &e.lacks_memory, allocate, give_back);
     e.info = e.png ? png_create_info_struct(e.png) : NULL;
     e.texts = calloc(text_count + 1, sizeof *e.texts);
     if (e.info && e.texts) {

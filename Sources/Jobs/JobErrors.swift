@@ -57,16 +57,25 @@ extension GenerationError {
 
     static func notStored(_ error: JobStoreError) -> GenerationError {
         GenerationError(
-            error.kind == .full ? .resourceExhausted : .unavailable, code: "storeFailed",
+            error.status, code: "storeFailed",
             "The job could not be stored and was not begun (\(error)). Try again later.",
             retryable: true)
     }
 
     static func notKept(_ error: JobStoreError) -> GenerationError {
         GenerationError(
-            error.kind == .full ? .resourceExhausted : .unavailable, code: "storeFailed",
+            error.status, code: "storeFailed",
             "The picture was made and sent to those who waited for it, but it could not be stored "
                 + "(\(error)). Whoever missed it can send the request again.", retryable: true)
+    }
+
+    /// For whoever asks for what is stored.
+    static func notRead(_ error: JobStoreError) -> GenerationError {
+        guard error.kind == .memory else { return .damaged(error.description) }
+        return GenerationError(
+            error.status, code: "storeFailed",
+            "What is stored of this job could not be read (\(error)). Try again later.",
+            retryable: true)
     }
 
     static func damaged(_ problem: String) -> GenerationError {
@@ -80,4 +89,10 @@ extension GenerationError {
         .internal, code: "inferenceError",
         "The server ended again and again while it worked on this job, which is therefore given up. This "
             + "is an error of the server, or the machine has too little memory for such a picture.")
+}
+
+extension JobStoreError {
+    fileprivate var status: StatusCode {
+        kind == .full || kind == .memory ? .resourceExhausted : .unavailable
+    }
 }

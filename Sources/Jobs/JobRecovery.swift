@@ -37,7 +37,9 @@ struct JobRecovery {
             contents.pictures.map { ($0.name, $0.file) }, uniquingKeysWith: { first, _ in first })
         for job in contents.ended {
             table.ended.add(job)
-            if job.description.state == .paused { table.metrics.pausedJobFound() }
+            if job.description.state == .paused {
+                table.metrics.pausedJobFound(of: job.id.tenant)
+            }
         }
         for job in contents.unfinished { recover(job, into: &table) }
         for (id, problem) in contents.damaged { lose(id, problem, in: &table) }
@@ -50,7 +52,7 @@ struct JobRecovery {
     }
 
     private mutating func recover(_ stored: StoredJob, into table: inout JobTable) {
-        table.metrics.jobAccepted()
+        table.metrics.jobAccepted(of: stored.id.tenant)
         var stored = stored
         stored.attempt += 1
         if stored.isRunning { stored.crashes += 1 }
@@ -126,7 +128,7 @@ struct JobRecovery {
     }
 
     private mutating func lose(_ id: JobID, _ problem: String, in table: inout JobTable) {
-        table.metrics.jobAccepted()
+        table.metrics.jobAccepted(of: id.tenant)
         notices.append("job \(id.debugDescription) is lost: \(problem)")
         let plan = GenerationPlan(
             model: "", refinerModel: nil, size: ImageSize(height: 0, width: 0), seeds: [],
@@ -145,7 +147,8 @@ struct JobRecovery {
         let now = clock.wallMilliseconds()
         changes.append(.ended(id: stored.id, StoredEnding(error: error, milliseconds: now)))
         table.metrics.jobEnded(
-            error.status == .cancelled ? .cancelled : .failed, from: .queued)
+            error.status == .cancelled ? .cancelled : .failed, from: .queued,
+            of: stored.id.tenant)
         var description = JobDescription(
             id: stored.id.name, state: JobState(ending: error), plan: stored.plan,
             createdMilliseconds: stored.createdMilliseconds,

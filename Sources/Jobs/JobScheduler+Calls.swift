@@ -159,23 +159,16 @@ extension JobScheduler {
         guard table.withLock({ $0.description(of: id) }) != nil else {
             return reply(.failure(.jobNotFound(id)))
         }
-        journal.read { store in
+        journal.readImage(index, of: id) { result in
             reply(
                 Result { () throws(GenerationError) in
-                    try Self.chunk(of: Self.image(index, of: id, in: store), offset, byteCount)
+                    switch result {
+                    case .success(let image?): try Self.chunk(of: image, offset, byteCount)
+                    case .success(nil): throw .imageNotFound(index, of: id)
+                    case .failure(let error): throw .notRead(error)
+                    }
                 })
         }
-    }
-
-    private static func image(
-        _ index: Int, of id: JobID, in store: any JobStore
-    ) throws(GenerationError) -> StoredImage {
-        do throws(JobStoreError) {
-            if let image = try store.image(index, of: id) { return image }
-        } catch {
-            throw .damaged(error.description)
-        }
-        throw .imageNotFound(index, of: id)
     }
 
     private static func chunk(

@@ -18,7 +18,7 @@ extension JobScheduler {
                 do throws(GenerationError) {
                     return try resume(asked, of: tenant, client: client, store, observer)
                 } catch {
-                    metrics.jobRefused()
+                    metrics.jobRefused(of: tenant)
                     throw error
                 }
             }

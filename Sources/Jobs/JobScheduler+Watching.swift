@@ -28,8 +28,8 @@ extension JobScheduler {
     /// Brings an ended job's events from the store.
     func tellHistory(to watcher: JobWatcher, after sequence: UInt64) {
         guard let id = watcher.jobID else { return }
-        journal.read { store in
-            let entries = Self.history(of: id, in: store)
+        journal.readHistory(of: id) { result in
+            let entries = Self.entries(of: id, result)
             self.change { table in
                 for entry in entries where entry.sequence == 0 || entry.sequence > sequence {
                     watcher.add(entry, of: id)
@@ -39,9 +39,11 @@ extension JobScheduler {
         }
     }
 
-    private static func history(of id: JobID, in store: any JobStore) -> [JobWatcher.Entry] {
+    private static func entries(
+        of id: JobID, _ result: Result<StoredHistory?, JobStoreError>
+    ) -> [JobWatcher.Entry] {
         do throws(JobStoreError) {
-            guard let history = try store.history(of: id) else {
+            guard let history = try result.get() else {
                 return [.update(.ended(.failure(.jobNotFound(id))))]
             }
             let entries = JobFeed.entries(of: history.job, ending: history.ending)
@@ -49,7 +51,7 @@ extension JobScheduler {
                 history.ending.error.map { .failure($0) } ?? .success(())
             return entries + [.update(.ended(end))]
         } catch {
-            return [.update(.ended(.failure(.damaged(error.description))))]
+            return [.update(.ended(.failure(.notRead(error))))]
         }
     }
 
@@ -66,16 +68,13 @@ extension JobScheduler {
         guard let id = watcher.jobID else {
             preconditionFailure("files are for one job's watchers")
         }
-        journal.read { store in
-            let update: JobUpdate
-            do throws(JobStoreError) {
-                let stored = try store.image(image.facts.index, of: id)
-                update =
-                    stored.map { .event(image.event(png: $0.png, of: id)) }
-                    ?? .ended(.failure(.jobNotFound(id)))
-            } catch {
-                update = .ended(.failure(.damaged(error.description)))
-            }
+        journal.readImage(image.facts.index, of: id) { result in
+            let update: JobUpdate =
+                switch result {
+                case .success(let stored?): .event(image.event(png: stored.png, of: id))
+                case .success(nil): .ended(.failure(.jobNotFound(id)))
+                case .failure(let error): .ended(.failure(.notRead(error)))
+                }
             self.change { table in
                 watcher.fetched(update)
                 table.wake(watcher)

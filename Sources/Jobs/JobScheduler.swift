@@ -181,7 +181,7 @@ public final class JobScheduler: Sendable {
                     deadline: deadlines.min().map { clock.now() + $0 }, queuedAt: clock.now())
             }
         } catch {
-            metrics.jobRefused()
+            metrics.jobRefused(of: tenant)
             throw error
         }
     }
@@ -307,7 +307,11 @@ public final class JobScheduler: Sendable {
     }
 
     /// How the jobs and the machine stand for memory.
-    public var memory: MemoryStatistics { table.withLock { $0.memoryStatistics } }
+    ///
+    /// - Parameter tenant: whose jobs alone are meant, and then nothing is said of the machine; nil for all.
+    public func memory(of tenant: String? = nil) -> MemoryStatistics {
+        table.withLock { $0.memoryStatistics(of: tenant) }
+    }
 
     var budget: MemoryBudget {
         MemoryBudget(

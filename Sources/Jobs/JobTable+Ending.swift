@@ -98,7 +98,7 @@ extension JobTable {
     ) {
         let now = clock.now()
         let (waited, total) = ((job.startedAt ?? now) - job.queuedAt, now - job.queuedAt)
-        metrics.jobEnded(ending, from: job.countsAs)
+        metrics.jobEnded(ending, from: job.countsAs, of: job.id.tenant)
         metrics.jobTook(waited: waited, total: total)
         endings.append(
             JobEnding(id: job.id, description: description, waited: waited, total: total))
@@ -116,7 +116,9 @@ extension JobTable {
     /// Forgets ended jobs that are too old, or too many.
     private mutating func prune() {
         for job in ended.prune(configuration.retention, now: clock.wallMilliseconds()) {
-            if job.description.state == .paused { metrics.pausedJobDiscarded() }
+            if job.description.state == .paused {
+                metrics.pausedJobDiscarded(of: job.id.tenant)
+            }
             write(.removed(id: job.id))
         }
     }
@@ -129,7 +131,7 @@ extension JobTable {
         guard job.description.state == .paused else { return }
         guard outcome == .discard else { throw .cannotCutPaused }
         let time = clock.wallMilliseconds()
-        metrics.pausedJobDiscarded()
+        metrics.pausedJobDiscarded(of: id.tenant)
         write(.ended(id: id, StoredEnding(error: .jobCancelled, milliseconds: time)))
         job.description.state = .cancelled
         job.description.error = .jobCancelled

@@ -39,12 +39,16 @@ extension JobTable {
     /// Jobs wait for memory that the machine does not have: it is no time for what can be done without.
     var isShortOfMemory: Bool { memory.isHoldingBack && !queue.isEmpty && budget.isTight }
 
-    var memoryStatistics: MemoryStatistics {
-        var statistics = memory
+    /// - Parameter tenant: whose jobs alone are meant; nil for all.
+    func memoryStatistics(of tenant: String?) -> MemoryStatistics {
+        func isMeant(_ job: ScheduledJob) -> Bool { tenant.map { $0 == job.id.tenant } ?? true }
+        var statistics = MemoryStatistics()
         statistics.budgetByteCount = budget.byteMaximum
-        statistics.reservedByteCount = budget.byteCount(of: started.map(\.needs))
+        statistics.reservedByteCount = budget.byteCount(of: started.filter(isMeant).map(\.needs))
+        statistics.isHoldingBack = memory.isHoldingBack && queue.contains(where: isMeant)
+        guard tenant == nil else { return statistics }
         statistics.availableByteCount = budget.reading?.availableByteCount
-        statistics.isHoldingBack = memory.isHoldingBack && !queue.isEmpty
+        statistics.holdCount = memory.holdCount
         return statistics
     }
 

@@ -103,13 +103,13 @@ struct JobTable {
     ) {
         storingCount -= 1
         if let error {
-            metrics.jobRefused()
+            metrics.jobRefused(of: job.id.tenant)
             live[job.id] = nil
             forget(job, telling: .failure(.notStored(error)))
             return
         }
         ended.remove(job.id)
-        metrics.jobAccepted()
+        metrics.jobAccepted(of: job.id.tenant)
         job.feed.release(acceptedSequence)
         if let resumption = job.resumption, let ticket = job.plan.resumes {
             let resumed = Event.Resumed(
@@ -182,7 +182,7 @@ struct JobTable {
         job.countsAs = .running
         job.startedAt = clock.now()
         running.append(job)
-        metrics.jobStarted()
+        metrics.jobStarted(of: job.id.tenant)
         if isDurable { write(.started(id: job.id)) }
         tellPlaces()
         return job

@@ -131,7 +131,8 @@ struct JobWorker {
         let start = clock.now()
         let preview = try activity.run.preview()
         let seconds = (clock.now() - start).inSeconds
-        metrics.workDone(activity.progress.work(.decoding), seconds: seconds)
+        metrics.workDone(
+            activity.progress.work(.decoding), seconds: seconds, of: job.id.tenant)
         let made = activity.progress.preview(
             preview, png: try encode(preview, of: job), seconds: seconds,
             elapsed: (clock.now() - activity.began).inSeconds)
@@ -153,7 +154,7 @@ struct JobWorker {
                 metrics.costs.record(.expertSwitch, seconds: max(0, seconds - usual))
             }
         }
-        metrics.workDone(work, seconds: seconds)
+        metrics.workDone(work, seconds: seconds, of: job.id.tenant)
     }
 
     /// Gives the store a checkpoint if it is time for one; a lane does not wait for it.
@@ -196,8 +197,9 @@ struct JobWorker {
                     job.plan.separate(ofImage: image.imageIndex), image))
         } catch {
             throw GenerationError(
-                .internal, code: "inferenceError",
-                "Picture \(image.imageIndex + 1) could not be written: \(error).")
+                error == .outOfMemory ? .resourceExhausted : .internal, code: "inferenceError",
+                "Picture \(image.imageIndex + 1) could not be written: \(error).",
+                retryable: error == .outOfMemory)
         }
     }
 

@@ -9,14 +9,14 @@ struct PausedJob {
     private let pictures: PictureStore
 
     /// - Parameter pictures: where its files are put.
-    /// - Throws: NOT_FOUND, DATA_LOSS.
+    /// - Throws: NOT_FOUND, DATA_LOSS, RESOURCE_EXHAUSTED.
     init(_ id: JobID, in store: any JobStore, pictures: PictureStore) throws(GenerationError) {
         let history: StoredHistory?
         do throws(JobStoreError) {
             history = try store.history(of: id)
             files = try store.pictures(of: id)
         } catch {
-            throw .damaged(error.description)
+            throw .notRead(error)
         }
         guard let job = history?.job else { throw .jobNotFound(id) }
         guard let checkpoint = job.checkpoint?.generation else {

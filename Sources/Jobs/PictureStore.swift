@@ -77,7 +77,8 @@ public final class PictureStore: Sendable {
     /// Takes a whole file.
     ///
     /// - Returns: its name.
-    /// - Throws: INVALID_ARGUMENT for a file that is no sound PNG within the limits.
+    /// - Throws: INVALID_ARGUMENT for a file that is no sound PNG within the limits, RESOURCE_EXHAUSTED
+    ///   without the memory to decode it.
     public func add(
         _ file: [UInt8], of tenant: String = ""
     ) throws(GenerationError) -> String {
@@ -153,7 +154,13 @@ public final class PictureStore: Sendable {
     }
 
     private static func refusal(_ error: PNGDecodingError) -> GenerationError {
-        .invalid("data", code: "invalidImage", "The picture cannot be taken: \(error).")
+        if case .outOfMemory = error {
+            return GenerationError(
+                .resourceExhausted, code: "invalidImage",
+                "The picture cannot be taken: \(error). Try again later.", fields: ["data"],
+                retryable: true)
+        }
+        return .invalid("data", code: "invalidImage", "The picture cannot be taken: \(error).")
     }
 
     static func name(ofDigest digest: [UInt8]) -> String {

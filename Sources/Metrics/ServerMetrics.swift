@@ -19,21 +19,22 @@ public final class ServerMetrics: Sendable {
         case finished, failed, cancelled, paused
     }
 
-    public func jobRefused() {
-        statistics.withLock { $0.refused += 1 }
+    /// - Parameter tenant: one of a fixed set of names, here and below.
+    public func jobRefused(of tenant: String) {
+        count(of: tenant) { $0.refused += 1 }
     }
 
     /// The job is queued.
-    public func jobAccepted() {
-        statistics.withLock {
+    public func jobAccepted(of tenant: String) {
+        count(of: tenant) {
             $0.accepted += 1
             $0.queued += 1
         }
     }
 
     /// A queued job runs.
-    public func jobStarted() {
-        statistics.withLock {
+    public func jobStarted(of tenant: String) {
+        count(of: tenant) {
             $0.queued -= 1
             $0.running += 1
         }
@@ -49,8 +50,8 @@ public final class ServerMetrics: Sendable {
         }
     }
 
-    public func jobEnded(_ ending: Ending, from place: Place) {
-        statistics.withLock {
+    public func jobEnded(_ ending: Ending, from place: Place, of tenant: String) {
+        count(of: tenant) {
             switch place {
             case .queued: $0.queued -= 1
             case .running: $0.running -= 1
@@ -65,25 +66,26 @@ public final class ServerMetrics: Sendable {
     }
 
     /// A paused job of an earlier start is there.
-    public func pausedJobFound() {
-        statistics.withLock {
+    public func pausedJobFound(of tenant: String) {
+        count(of: tenant) {
             $0.accepted += 1
             $0.paused += 1
         }
     }
 
     /// A paused job is discarded or forgotten: it counts as cancelled from then on.
-    public func pausedJobDiscarded() {
-        statistics.withLock {
+    public func pausedJobDiscarded(of tenant: String) {
+        count(of: tenant) {
             $0.paused -= 1
             $0.cancelled += 1
         }
     }
 
     /// A piece of work was done: counts it if it is a step, and remembers what it costs.
-    public func workDone(_ work: Work, seconds: Double) {
+    public func workDone(_ work: Work, seconds: Double, of tenant: String) {
         costs.record(work, seconds: seconds)
         statistics.withLock {
+            $0.tenants[tenant, default: JobCounts()].add(work, seconds: seconds)
             $0.workSeconds[work.kind, default: Histogram(bounds: ServerStatistics.secondBounds)]
                 .record(seconds)
         }
@@ -101,8 +103,8 @@ public final class ServerMetrics: Sendable {
     }
 
     /// A connection was cut for what its peer did.
-    public func connectionCut() {
-        statistics.withLock { $0.connectionsCut += 1 }
+    public func connectionCut(for cause: CutCause) {
+        statistics.withLock { $0.connectionsCut[cause, default: 0] += 1 }
     }
 
     public func received(byteCount: Int) {
@@ -124,5 +126,9 @@ public final class ServerMetrics: Sendable {
             $0.calls[Call(method: method, status: status), default: 0] += 1
             if let seconds { $0.callSeconds.record(seconds) }
         }
+    }
+
+    private func count(of tenant: String, _ change: (inout JobCounts) -> Void) {
+        statistics.withLock { change(&$0.tenants[tenant, default: JobCounts()]) }
     }
 }

@@ -1,18 +1,9 @@
-/// Counts since the start, all of one instant:
-/// accepted = finished + failed + cancelled + queued + running + paused.
+/// Counts since the start, all of one instant.
 public struct ServerStatistics: Equatable, Sendable {
-    public var accepted: UInt64 = 0
-    public var finished: UInt64 = 0
-    /// Among them those whose deadline passed.
-    public var failed: UInt64 = 0
-    /// By their callers, or because the server stopped.
-    public var cancelled: UInt64 = 0
-    /// Submissions that never became jobs; not among the accepted.
-    public var refused: UInt64 = 0
-    public var queued: Int = 0
-    public var running: Int = 0
-    /// That have ended so, and that others may go on from.
-    public var paused: Int = 0
+    /// By tenant; of nobody in particular under the empty name.
+    public internal(set) var tenants: [String: JobCounts] = [:]
+    /// Of all tenants together.
+    public var jobs: JobCounts { tenants.values.reduce(into: JobCounts(), +=) }
     /// What each piece of work took.
     public var workSeconds: [Work.Kind: Histogram] = [:]
     /// How long ended jobs had waited for a lane, and how long they took with that.
@@ -22,7 +13,7 @@ public struct ServerStatistics: Equatable, Sendable {
     public var connections: Int = 0
     public var connectionsOpened: UInt64 = 0
     /// By us, for what their peers did.
-    public var connectionsCut: UInt64 = 0
+    public var connectionsCut: [CutCause: UInt64] = [:]
     public var receivedBytes: UInt64 = 0
     public var sentBytes: UInt64 = 0
     /// Answered, by method and status.
@@ -31,11 +22,6 @@ public struct ServerStatistics: Equatable, Sendable {
     public var callSeconds = Histogram(bounds: [0.0001, 0.001, 0.01, 0.1, 1, 10])
 
     public init() {}
-
-    public var baseSteps: UInt64 { workSeconds[.baseStep]?.count ?? 0 }
-    public var baseSeconds: Double { workSeconds[.baseStep]?.sum ?? 0 }
-    public var refinerSteps: UInt64 { workSeconds[.refinerStep]?.count ?? 0 }
-    public var refinerSeconds: Double { workSeconds[.refinerStep]?.sum ?? 0 }
 
     /// From a step of a tiny model to a queue of hours.
     static let secondBounds = [
@@ -49,4 +35,16 @@ public struct Call: Hashable, Sendable {
     public var method: String
     /// gRPC's name of it.
     public var status: String
+}
+
+/// What a peer did to have its connection closed.
+public enum CutCause: String, CaseIterable, Sendable {
+    /// A frame began with a byte that no frame begins with.
+    case notTTRPC = "not_ttrpc"
+    /// A frame was begun and not finished in time.
+    case unfinishedFrame = "unfinished_frame"
+    /// Too much waited for the peer to read, or anything for too long.
+    case unread
+    /// It held the most while all connections together held too much.
+    case greediest
 }

@@ -62,6 +62,11 @@ final class ServerCore {
 
     // MARK: Connections
 
+    /// Those whose latest call was the tenant's.
+    func connectionCount(of tenant: String) -> Int {
+        sessions.values.count { $0.tenant == tenant }
+    }
+
     /// Closed at once because there were too many.
     var refusedConnectionCount: Int { limit?.refusedCount ?? 0 }
 
@@ -136,7 +141,9 @@ final class ServerCore {
             let greediest = sessions.values.max(by: { $0.heldByteCount < $1.heldByteCount }),
             greediest.heldByteCount > 0
         {
-            greediest.cut("it held the most when all connections held more than \(limit) bytes")
+            greediest.cut(
+                for: .greediest,
+                "it held the most when all connections held more than \(limit) bytes")
             heldByteCount += greediest.updateHeldByteCount()
         }
     }

@@ -23,6 +23,8 @@ final class Session: ConnectionHandler {
     private var callCount = 0
     /// What it was authenticated with.
     private var token: String?
+    /// Whose its latest call was that was let in; nil before that.
+    private(set) var tenant: String?
     /// Of what arrived and is not whole, and of what the peer has not taken, when last asked.
     private(set) var heldByteCount = 0
     private let opened = ContinuousClock.now
@@ -46,7 +48,7 @@ final class Session: ConnectionHandler {
             case .refuse(let stream, let error):
                 server.callDidEnd(nil, with: error, after: nil)
                 write(ServerConnectionState.errorFrame(error, on: stream))
-            case .close(let fault): cut("the peer speaks no ttrpc: \(fault)")
+            case .close(let fault): cut(for: .notTTRPC, "the peer speaks no ttrpc: \(fault)")
             }
         }
         limitUnfinishedFrame()
@@ -72,7 +74,7 @@ final class Session: ConnectionHandler {
             unfinished?.isHeader == true
             ? configuration.headerTimeout : configuration.payloadTimeout
         frameTimer?.update(unfinished, timeout: timeout) { [self] in
-            cut("a frame was not finished within \(timeout)")
+            cut(for: .unfinishedFrame, "a frame was not finished within \(timeout)")
         }
     }
 
@@ -84,11 +86,13 @@ final class Session: ConnectionHandler {
             let caller = try server.access.caller(
                 of: call, connectionToken: token, at: server.uptime)
             tenant = caller.tenant
+            if !call.request.method.isOpen { self.tenant = tenant }
             if let reply = try server.reply(to: call.request, of: caller.tenant) {
                 answer(call.stream, with: .success(reply), record)
             } else if case .authenticate(let token) = call.request {
                 let tenant = try server.access.tenant(withToken: token)
                 self.token = token
+                self.tenant = tenant
                 answer(call.stream, with: .success(.authenticated(tenant: tenant)), record)
             } else {
                 try serveInTime(call, from: caller, record)
@@ -113,7 +117,7 @@ final class Session: ConnectionHandler {
         }
         switch call.request {
         case .generate(let request):
-            try checkTakesJobs()
+            try checkTakesJobs(from: tenant)
             server.logPrompt(of: request, from: tenant)
             let isOwner = request.detach != true
             calls[stream] = try EventCall(call, session: self) { observer throws(GenerationError) in
@@ -131,11 +135,11 @@ final class Session: ConnectionHandler {
                 jobs.watchAll(of: tenant, observer: observer)
             }
         case .submit(let request):
-            try checkTakesJobs()
+            try checkTakesJobs(from: tenant)
             server.logPrompt(of: request, from: tenant)
             jobs.submit(request, of: tenant, client: turn, reply: reply { .job($0) })
         case .resumeJob(let request):
-            try checkTakesJobs()
+            try checkTakesJobs(from: tenant)
             jobs.resume(request, of: tenant, client: turn, reply: reply { .job($0) })
         case .listJobs(let filter): jobs.list(filter, of: tenant, reply: reply { .jobs($0) })
         case .cancelJob(let name, let outcome):
@@ -152,9 +156,9 @@ final class Session: ConnectionHandler {
         }
     }
 
-    private func checkTakesJobs() throws(GenerationError) {
+    private func checkTakesJobs(from tenant: String) throws(GenerationError) {
         guard server.isStopping else { return }
-        server.jobs.metrics.jobRefused()
+        server.jobs.metrics.jobRefused(of: tenant)
         throw GenerationError.serverStopping
     }
 
@@ -213,7 +217,7 @@ final class Session: ConnectionHandler {
         connection.write(frame)
         let limit = server.configuration.outputByteLimit
         if connection.queuedByteCount > limit {
-            cut("the peer does not read: more than \(limit) bytes wait for it")
+            cut(for: .unread, "the peer does not read: more than \(limit) bytes wait for it")
         } else if !connection.isWritable {
             // Who does not read our answers shall not ask for more.
             connection.pauseReading()
@@ -251,15 +255,18 @@ final class Session: ConnectionHandler {
     }
 
     /// For a peer that breaks the rules: what it was still to get is dropped.
-    func cut(_ cause: String) {
+    func cut(for kind: CutCause, _ cause: String) {
         guard !isEnding else { return }
         self.cause = cause
-        server.jobs.metrics.connectionCut()
+        server.jobs.metrics.connectionCut(for: kind)
         isEnding = true
         connection.abort()
     }
 
     func connection(_ connection: Connection, closedBy reason: Connection.CloseReason) {
+        if case .failed(let error) = reason, error.kind == .timedOut, !isEnding {
+            server.jobs.metrics.connectionCut(for: .unread)
+        }
         isEnding = true
         leaveCalls()
         frameTimer?.close()

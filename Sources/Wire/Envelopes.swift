@@ -24,7 +24,7 @@ struct RequestEnvelope: Equatable {
         payload = [UInt8](request.payload)
         timeoutNanoseconds = request.timeout_nano
         metadata = []
-        for case let entry? in elements(request.n_metadata, request.metadata) {
+        for case let entry? in try fewElements(request.n_metadata, request.metadata, "metadata") {
             metadata.append(
                 MetadataEntry(
                     key: try text(entry.pointee.key, "metadata"),

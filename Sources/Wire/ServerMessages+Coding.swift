@@ -31,6 +31,8 @@ extension ServerStats {
                 running: Int(stats.running), paused: Int(stats.paused), baseSteps: stats.base_steps,
                 baseSeconds: stats.base_seconds, refinerSteps: stats.refiner_steps,
                 refinerSeconds: stats.refiner_seconds, connections: Int(stats.connections),
+                connectionsCut: stats.connections_cut,
+                connectionsNotTTRPC: stats.connections_not_ttrpc,
                 memoryBudgetByteCount: Int(clamping: stats.memory_budget_bytes),
                 memoryReservedByteCount: Int(clamping: stats.memory_reserved_bytes),
                 memoryAvailableByteCount: Int(clamping: stats.memory_available_bytes),
@@ -100,6 +102,8 @@ extension Arena {
             $0.refiner_steps = stats.refinerSteps
             $0.refiner_seconds = stats.refinerSeconds
             $0.connections = UInt32(clamping: stats.connections)
+            $0.connections_cut = stats.connectionsCut
+            $0.connections_not_ttrpc = stats.connectionsNotTTRPC
             $0.memory_budget_bytes = UInt64(clamping: stats.memoryBudgetByteCount)
             $0.memory_reserved_bytes = UInt64(clamping: stats.memoryReservedByteCount)
             $0.memory_available_bytes = UInt64(clamping: stats.memoryAvailableByteCount)

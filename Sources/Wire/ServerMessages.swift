@@ -34,7 +34,7 @@ public struct ServerInfo: Equatable, Sendable {
     }
 }
 
-/// Counts since the server's start:
+/// Counts since the server's start, of the caller's tenant alone where callers are told apart:
 /// accepted = finished + failed + cancelled + queued + running + paused.
 public struct ServerStats: Equatable, Sendable {
     public var accepted: UInt64
@@ -52,6 +52,9 @@ public struct ServerStats: Equatable, Sendable {
     public var refinerSeconds: Double
     /// Open right now.
     public var connections: Int
+    /// Closed for what their peers did, and those among them that spoke no ttrpc.
+    public var connectionsCut: UInt64
+    public var connectionsNotTTRPC: UInt64
     /// Beyond mapped files: what jobs may take together, 0 without a budget.
     public var memoryBudgetByteCount: Int
     /// What those that are started take at most, as estimated.
@@ -68,7 +71,8 @@ public struct ServerStats: Equatable, Sendable {
         refused: UInt64 = 0, queued: Int = 0, running: Int = 0, paused: Int = 0,
         baseSteps: UInt64 = 0,
         baseSeconds: Double = 0, refinerSteps: UInt64 = 0, refinerSeconds: Double = 0,
-        connections: Int = 0, memoryBudgetByteCount: Int = 0, memoryReservedByteCount: Int = 0,
+        connections: Int = 0, connectionsCut: UInt64 = 0, connectionsNotTTRPC: UInt64 = 0,
+        memoryBudgetByteCount: Int = 0, memoryReservedByteCount: Int = 0,
         memoryAvailableByteCount: Int = 0, memoryHoldsBack: Bool = false, memoryHolds: UInt64 = 0
     ) {
         self.accepted = accepted
@@ -84,6 +88,8 @@ public struct ServerStats: Equatable, Sendable {
         self.refinerSteps = refinerSteps
         self.refinerSeconds = refinerSeconds
         self.connections = connections
+        self.connectionsCut = connectionsCut
+        self.connectionsNotTTRPC = connectionsNotTTRPC
         self.memoryBudgetByteCount = memoryBudgetByteCount
         self.memoryReservedByteCount = memoryReservedByteCount
         self.memoryAvailableByteCount = memoryAvailableByteCount

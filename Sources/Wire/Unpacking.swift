@@ -19,7 +19,7 @@ func withUnpacked<Message, Result>(
     _ unpack: UnpackFunction<Message>, _ body: (Message) throws(GenerationError) -> Result
 ) throws(GenerationError) -> Result {
     let arena = Arena(byteLimit: Arena.unpackingByteLimit)
-    let descriptor = descriptor(initialise, in: arena)
+    let descriptor = descriptor(initialise)
     let scanned: Swift.Result<Void, GenerationError> = bytes.withUnsafeBytes { bytes in
         Swift.Result { () throws(GenerationError) in try MessageScan.check(bytes, descriptor) }
     }
@@ -40,12 +40,17 @@ func withUnpacked<Message, Result>(
 /// A message type's descriptor. C's global comes to Swift as a value without a stable address; an
 /// initialised message knows the address.
 func descriptor<Message>(
-    _ initialise: InitialiseFunction<Message>, in arena: Arena
+    _ initialise: InitialiseFunction<Message>
 ) -> UnsafePointer<ProtobufCMessageDescriptor> {
-    let blank = UnsafeRawPointer(arena.make(initialise) { _ in })
-    guard let address = blank.assumingMemoryBound(to: ProtobufCMessage.self).pointee.descriptor
-    else { preconditionFailure("an initialised message has a descriptor") }
-    return address
+    // On the stack: it is there also when memory has run out.
+    withUnsafeTemporaryAllocation(of: Message.self, capacity: 1) { blank in
+        initialise(blank.baseAddress)
+        guard
+            let address = UnsafeRawBufferPointer(blank).assumingMemoryBound(
+                to: ProtobufCMessage.self)[0].descriptor
+        else { preconditionFailure("an initialised message has a descriptor") }
+        return address
+    }
 }
 
 /// Text as Swift's. Refuses what is not UTF-8, and NUL, which C programs downstream would cut at.

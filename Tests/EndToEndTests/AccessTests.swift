@@ -1,6 +1,7 @@
 import Client
 import Generation
 import Jobs
+import Metrics
 import Server
 import TestSupport
 import Testing
@@ -85,6 +86,23 @@ struct AccessTests {
         }
     }
 
+    @Test func `the conversation about tokens is the transcript's, byte for byte`() async throws {
+        let transcript = try Transcript("authenticate")
+        let (said, answer) = (
+            transcript.bytes(fromClient: true), transcript.bytes(fromClient: false)
+        )
+        try await withServer { server in
+            // Whole, and cut within each frame, where a token may be begun and not ended.
+            for point in [0] + Array(stride(from: 7, to: said.count, by: 29)) {
+                let socket = try RawSocket(port: server.port)
+                defer { socket.close() }
+                try socket.write(Array(said[..<point]))
+                try socket.write(Array(said[point...]))
+                #expect(try socket.read(answer.count) == answer, "split at \(point)")
+            }
+        }
+    }
+
     @Test func `without tokens everybody is let in, whatever they bring`() async throws {
         try await RunningServer.with { server in
             var client = try server.client()
@@ -119,6 +137,47 @@ struct AccessTests {
             #expect(own.baseSteps == 2)
             #expect(try await alice.job("fox").baseSteps == 4)
             #expect(try await alice.jobs().jobs.count == 1)
+        }
+    }
+
+    @Test func `a tenant is told counts of its own alone, and they add up`() async throws {
+        try await withServer { server in
+            func stats(of token: String, on client: inout WireClient) throws -> ServerStats {
+                let reply = try client.call(.getStats, metadata: Self.bearer(token))
+                guard case .stats(let stats) = reply else { throw WireClient.Ended() }
+                let ended = stats.finished + stats.failed + stats.cancelled
+                #expect(
+                    stats.accepted
+                        == ended + UInt64(stats.queued + stats.running + stats.paused))
+                return stats
+            }
+            let stranger = try RawSocket(port: server.port)
+            try stranger.write(Array("GET / HTTP/1.1\r\n\r\n".utf8))
+            _ = try? stranger.readToEnd()
+            var (alice, bob) = (try server.client(), try server.client())
+            _ = try alice.send(
+                .generate(.picture(steps: 5).refined(from: 4)), metadata: Self.bearer(Self.alice))
+            _ = try alice.remainingEvents()
+            _ = try? alice.call(
+                .submit(.picture(steps: 0)), metadata: Self.bearer(Self.alice))
+            server.control.hold(beforeStep: 1)
+            for id in ["running", "waiting"] {
+                _ = try bob.call(.submit(.picture(id: id)), metadata: Self.bearer(Self.bob))
+            }
+            while try stats(of: Self.bob, on: &bob).running == 0 {
+                try await Task.sleep(for: .milliseconds(2))
+            }
+            var his = try stats(of: Self.bob, on: &bob)
+            his.memoryReservedByteCount = 0
+            #expect(his == ServerStats(accepted: 2, queued: 1, running: 1, connections: 1))
+            let hers = try stats(of: Self.alice, on: &alice)
+            #expect((hers.accepted, hers.finished, hers.refused) == (1, 1, 1))
+            #expect((hers.baseSteps, hers.refinerSteps, hers.connections) == (3, 2, 1))
+            #expect(hers.memoryReservedByteCount == 0)
+            // Whoever runs the server sees all, also what is nobody's.
+            let all = server.jobs.metrics.snapshot
+            #expect((all.jobs.accepted, all.jobs.refused, all.connections) == (3, 1, 2))
+            #expect(all.connectionsCut == [.notTTRPC: 1])
         }
     }
 

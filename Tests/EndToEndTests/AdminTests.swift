@@ -41,6 +41,10 @@ struct AdminTests {
             _ = try client.send(.generate(.picture(steps: 5).refined(from: 4)))
             _ = try client.remainingEvents()
             _ = try? client.call(.getJob("none"))
+            let stranger = try RawSocket(port: server.port)
+            try stranger.write(Array("GET / HTTP/1.1\r\n\r\n".utf8))
+            _ = try? stranger.readToEnd()
+            try await server.wait { $0.connections == 2 }
             let answer = try answer(to: "GET /metrics?x=1 HTTP/1.0\n\n", on: port)
             for part in [
                 "Content-Type: application/openmetrics-text; version=1.0.0; charset=utf-8\r\n",
@@ -49,7 +53,10 @@ struct AdminTests {
                 "\nrefinery_step_seconds_count{expert=\"base\"} 3\n",
                 "\nrefinery_step_seconds_count{expert=\"refiner\"} 2\n",
                 "\nrefinery_step_seconds_bucket{expert=\"base\",le=\"+Inf\"} 3\n",
-                "\nrefinery_connections 1\n", "\nrefinery_up 1\n", "\nprocess_open_fds ",
+                "\nrefinery_jobs{state=\"paused\"} 0\n", "\nrefinery_memory_reserved_bytes 0\n",
+                "\nrefinery_connections_cut_total{cause=\"not_ttrpc\"} 1\n",
+                "\nrefinery_connections_cut_total{cause=\"unfinished_frame\"} 0\n",
+                "\nrefinery_connections ", "\nrefinery_up 1\n", "\nprocess_open_fds ",
                 "{method=\"refinery.v1.ImageGeneration/Generate\",status=\"OK\"} 1\n",
                 "{method=\"refinery.v1.ImageGeneration/GetJob\",status=\"NOT_FOUND\"} 1\n",
             ] {

@@ -1,4 +1,6 @@
 import Generation
+import Jobs
+import Metrics
 import Server
 import TestSupport
 import Testing
@@ -110,15 +112,20 @@ struct ConnectionTests {
     }
 
     @Test(
-        "a peer that speaks something else is cut without an answer",
-        arguments: ["GET / HTTP/1.1\r\n\r\n", "\u{16}\u{3}\u{1}", "PRI * HTTP/2.0\r\n\r\n"])
-    func otherProtocol(greeting: String) async throws {
+        "a peer that speaks something else is cut without an answer, and counted",
+        arguments: [
+            Array("GET / HTTP/1.1\r\n\r\n".utf8), [0x16, 3, 1],
+            Array("PRI * HTTP/2.0\r\n\r\n".utf8),
+            [UInt8](repeating: 0xFF, count: 10), [1],
+        ])
+    func otherProtocol(greeting: [UInt8]) async throws {
         try await RunningServer.with { server in
             let client = try server.client()
-            try client.socket.write(Array(greeting.utf8))
+            try client.socket.write(greeting)
             // The end, or a reset: never a byte.
             #expect((try? client.socket.readToEnd()) ?? [] == [])
-            try await server.wait { $0.connections == 1 }
+            try await server.wait { $0.connections == 1 && $0.connectionsNotTTRPC == 1 }
+            #expect(server.jobs.metrics.snapshot.connectionsCut == [.notTTRPC: 1])
         }
     }
 
@@ -227,6 +234,7 @@ struct ConnectionTests {
             try await server.wait { $0.cancelled == 1 && $0.connections == 1 }
             #expect(throws: (any Error).self) { try client.remainingEvents() }
             #expect(server.log.lines.contains { $0.contains("the peer does not read") })
+            #expect(server.jobs.metrics.snapshot.connectionsCut == [.unread: 1])
         }
     }
 
@@ -247,6 +255,8 @@ struct ConnectionTests {
             let client = try server.client()
             try client.socket.write(bytes)
             #expect((try? client.socket.readToEnd()) ?? [] == [])
+            try await server.wait { $0.connectionsCut == 1 && $0.connectionsNotTTRPC == 0 }
+            #expect(server.jobs.metrics.snapshot.connectionsCut == [.unfinishedFrame: 1])
             try await Task.sleep(for: .milliseconds(50))
             #expect(try idle.call(.ping([2])) == .pong([2]))
             #expect(try satisfied.call(.ping([3])) == .pong([3]))

@@ -1,5 +1,7 @@
 import Client
 import Generation
+import Jobs
+import Metrics
 import Server
 import TestSupport
 import Testing
@@ -164,6 +166,7 @@ struct HostilePeerTests {
             #expect(try stalled.nextEvent().kind == "accepted")
             try await server.wait { $0.finished == 1 && $0.connections == 2 }
             #expect(server.log.lines.contains { $0.contains("ETIMEDOUT") })
+            #expect(server.jobs.metrics.snapshot.connectionsCut == [.unread: 1])
             guard
                 case .imageChunk(let chunk) = try submitter.call(
                     .readImage(ImagePart(jobID: "watched", imageIndex: 0)))
@@ -201,6 +204,7 @@ struct HostilePeerTests {
             #expect((try? large.readToEnd()) ?? [] == [])
             try await server.wait { $0.connections == 7 }
             #expect(server.log.lines.count { $0.contains("it held the most") } == 1)
+            #expect(server.jobs.metrics.snapshot.connectionsCut == [.greediest: 1])
             #expect(try modest.call(.ping([3])) == .pong([3]))
             for socket in small + others + [straw] { socket.close() }
             try await server.wait { $0.connections == 2 }

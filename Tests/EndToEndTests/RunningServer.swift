@@ -64,7 +64,7 @@ struct RunningServer {
             guard case .stats(let stats) = try client.call(.getStats) else { return }
             #expect(
                 stats.accepted == stats.finished + stats.failed + stats.cancelled
-                    + UInt64(stats.queued + stats.running))
+                    + UInt64(stats.queued + stats.running + stats.paused))
             if condition(stats) { return }
             try await Task.sleep(for: .milliseconds(2))
         }

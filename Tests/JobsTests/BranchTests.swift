@@ -159,7 +159,7 @@ import Testing
         // The unit that ran when it was asked is finished, and unit 9 is the second's last base step.
         let isHandedOff = unit > 1 || outcome == .skipToRefiner
         #expect(handoffs == (unit < 7 ? (isHandedOff ? [3] : []) : [3, 1]))
-        #expect(scheduler.metrics.snapshot.addsUp)
+        #expect(scheduler.metrics.snapshot.jobs.addsUp)
     }
 
     @Test func `decodes the branch that has no refiner when it is to skip to one`() throws {

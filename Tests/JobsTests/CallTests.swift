@@ -113,7 +113,7 @@ import Testing
         #expect(recorders[2].waitForEnd() == nil)
         #expect(recorders.allSatisfy { $0.images == recorders[0].images })
         #expect(units.withLock { $0 } == 7)
-        #expect(scheduler.metrics.snapshot.accepted == 1)
+        #expect(scheduler.metrics.snapshot.jobs.accepted == 1)
         var other = request("a")
         other.seed = 6
         let error = #expect(throws: GenerationError.self) { try scheduler.submit(other) { _ in } }

@@ -36,7 +36,7 @@ import Testing
         #expect(handoffs == (outcome == .skipToRefiner || unit >= 3 ? 1 : 0))
         #expect(recorder.complaints == [])
         #expect(try scheduler.job("a").state == .finished)
-        #expect(scheduler.metrics.snapshot.addsUp)
+        #expect(scheduler.metrics.snapshot.jobs.addsUp)
     }
 
     @Test func `while it waits takes effect after the first step`() throws {

@@ -47,7 +47,7 @@ import Testing
     /// - Returns: whether there was an operation of that number to go wrong.
     private func live(_ kind: Kind, _ number: Int, lasts: Bool) throws -> Bool {
         let place = "\(kind) \(number)\(lasts ? " and all after it" : "")"
-        let directory = Self.fastDirectory + "/refinery-\(UUID().uuidString)"
+        let directory = fastDirectory + "/refinery-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: directory) }
         refinery_faults_arm(directory, kind.fault, number, lasts ? 1 : 0)
         var kept: Set<String> = []
@@ -58,7 +58,7 @@ import Testing
             let error = try make("c", scheduler, place)
             if kind.isReported { #expect(error == nil, "\(place): \(error?.message ?? "")") }
             if error == nil { kept.insert("c") }
-            #expect(scheduler.metrics.snapshot.addsUp)
+            #expect(scheduler.metrics.snapshot.jobs.addsUp)
             scheduler.stop(drain: true)
             if !happened { return false }
         } else {
@@ -124,12 +124,5 @@ import Testing
         try JobScheduler(
             generator: FakeGenerator(), store: SQLiteJobStore(directory: directory),
             configuration: .eager)
-    }
-
-    /// In memory where there is such a place: thousands of syncs.
-    private static var fastDirectory: String {
-        let memory = "/dev/shm"
-        return FileManager.default.isWritableFile(atPath: memory)
-            ? memory : FileManager.default.temporaryDirectory.path
     }
 }

@@ -34,7 +34,7 @@ private let unitCount = 13
         #expect(recorder.complaints == [])
         scheduler.cancel(handle)
         try expectGoodJob(scheduler)
-        let now = scheduler.metrics.snapshot
+        let now = scheduler.metrics.snapshot.jobs
         #expect(now.addsUp)
         #expect(now.cancelled == (isDone ? 0 : 1))
         #expect(now.finished == (isDone ? 2 : 1))
@@ -55,8 +55,8 @@ private let unitCount = 13
         #expect(recorder.images.count == (unit > 6 ? 1 : 0))
         #expect(recorder.complaints == [])
         try expectGoodJob(scheduler)
-        #expect(scheduler.metrics.snapshot.failed == 1)
-        #expect(scheduler.metrics.snapshot.addsUp)
+        #expect(scheduler.metrics.snapshot.jobs.failed == 1)
+        #expect(scheduler.metrics.snapshot.jobs.addsUp)
     }
 
     @Test func `ends with the error of its making`() throws {
@@ -123,8 +123,8 @@ private let unitCount = 13
             try scheduler.submit(request(), deadline: deadline) { _ in Issue.record("was told") }
         }
         #expect(error?.status == .deadlineExceeded)
-        #expect(scheduler.metrics.snapshot.refused == 1)
-        #expect(scheduler.metrics.snapshot.accepted == 0)
+        #expect(scheduler.metrics.snapshot.jobs.refused == 1)
+        #expect(scheduler.metrics.snapshot.jobs.accepted == 0)
     }
 
     @Test(arguments: 0..<7)
@@ -140,7 +140,7 @@ private let unitCount = 13
         let error = recorder.waitForEnd()
         // What is done when the time is up is handed over.
         #expect(error?.status == (unit == 6 ? nil : .deadlineExceeded))
-        #expect(scheduler.metrics.snapshot.failed == (unit == 6 ? 0 : 1))
+        #expect(scheduler.metrics.snapshot.jobs.failed == (unit == 6 ? 0 : 1))
     }
 
     @Test func `that passes in the queue ends the job there, while another computes`() throws {
@@ -163,7 +163,7 @@ private let unitCount = 13
         gate.open()
         #expect(short.waitForEnd()?.status == .deadlineExceeded)
         #expect(long.waitForEnd() == nil)
-        #expect(scheduler.metrics.snapshot.addsUp)
+        #expect(scheduler.metrics.snapshot.jobs.addsUp)
     }
 
     @Test func `may be as far off as can be said`() throws {

@@ -27,12 +27,12 @@ struct FullDiskTests {
             try answer { scheduler.submit(request("b"), client: 0, reply: $0) }
         }
         #expect(reply?.status == status)
-        #expect(scheduler.metrics.snapshot.accepted == 0)
+        #expect(scheduler.metrics.snapshot.jobs.accepted == 0)
         store.fail(with: nil)
         let taken = Recorder()
         try scheduler.submit(request("a"), observer: taken.observe)
         #expect(taken.waitForEnd() == nil)
-        #expect(scheduler.metrics.snapshot.addsUp)
+        #expect(scheduler.metrics.snapshot.jobs.addsUp)
     }
 
     @Test(arguments: [1, 2])

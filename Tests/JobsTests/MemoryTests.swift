@@ -32,8 +32,8 @@ import Testing
         let recorder = Recorder()
         try scheduler.submit(asked, observer: recorder.observe)
         #expect(recorder.waitForEnd() == nil)
-        #expect(scheduler.metrics.snapshot.refused == 1)
-        #expect(scheduler.memory.budgetByteCount == 100 << 20)
+        #expect(scheduler.metrics.snapshot.jobs.refused == 1)
+        #expect(scheduler.memory().budgetByteCount == 100 << 20)
     }
 
     /// Two lanes, and room for 100 MiB: two jobs of 40, but not 40 and 70.
@@ -51,9 +51,9 @@ import Testing
         try submit("c", width: 80)
         let first = try #require(shop.take())
         #expect(first.id.name == "a")
-        #expect(shop.table.memoryStatistics.reservedByteCount == 40 << 20)
+        #expect(shop.table.memoryStatistics(of: nil).reservedByteCount == 40 << 20)
         #expect(shop.take() == nil)
-        let statistics = shop.table.memoryStatistics
+        let statistics = shop.table.memoryStatistics(of: nil)
         #expect(statistics.isHoldingBack)
         #expect(statistics.holdCount == 1)
         #expect(shop.notices.count == 1)
@@ -66,7 +66,7 @@ import Testing
         shop.finish(second)
         shop.workUntilIdle()
         #expect(shop.ends.count == 3)
-        #expect(!shop.table.memoryStatistics.isHoldingBack)
+        #expect(!shop.table.memoryStatistics(of: nil).isHoldingBack)
     }
 
     @Test func `that is short on the machine holds back all but one job`() throws {
@@ -76,7 +76,7 @@ import Testing
         shop.change { $0.budget.reading = tight }
         let first = try #require(shop.take())
         #expect(shop.take() == nil)
-        #expect(shop.table.memoryStatistics.isHoldingBack)
+        #expect(shop.table.memoryStatistics(of: nil).isHoldingBack)
         #expect(shop.notices.first?.contains("99 of 1000 MiB") == true)
         shop.change { $0.budget.reading?.availableByteCount = 100 << 20 }
         let second = try #require(shop.take())

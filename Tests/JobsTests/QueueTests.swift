@@ -28,14 +28,14 @@ import Testing
         #expect(error?.retryable == true)
         #expect(error?.message.contains("3 jobs wait") == true)
         #expect(error?.message.contains("2 run") == true)
-        let now = scheduler.metrics.snapshot
+        let now = scheduler.metrics.snapshot.jobs
         #expect(now.queued == 3)
         #expect(now.running == 2)
         #expect(now.refused == 1)
         #expect(now.addsUp)
         gate.open()
         for recorder in recorders { #expect(recorder.waitForEnd() == nil) }
-        #expect(scheduler.metrics.snapshot.finished == 5)
+        #expect(scheduler.metrics.snapshot.jobs.finished == 5)
     }
 
     @Test func `tells each job its place, and again when it changes`() throws {
@@ -133,8 +133,8 @@ import Testing
             }
             #expect(error?.code == code)
         }
-        #expect(scheduler.metrics.snapshot.refused == 2)
-        #expect(scheduler.metrics.snapshot.accepted == 0)
+        #expect(scheduler.metrics.snapshot.jobs.refused == 2)
+        #expect(scheduler.metrics.snapshot.jobs.accepted == 0)
     }
 }
 
@@ -148,7 +148,7 @@ import Testing
         for recorder in recorders { try scheduler.submit(request(), observer: recorder.observe) }
         // Only three threads can bring three jobs this far.
         gate.waitForArrivals(3)
-        #expect(scheduler.metrics.snapshot.running == 3)
+        #expect(scheduler.metrics.snapshot.jobs.running == 3)
         gate.open()
         for recorder in recorders { #expect(recorder.waitForEnd() == nil) }
         scheduler.stop(drain: false)
@@ -188,10 +188,10 @@ import Testing
                 #expect(error.status == .resourceExhausted)
                 refusedCount += 1
             }
-            #expect(scheduler.metrics.snapshot.addsUp)
+            #expect(scheduler.metrics.snapshot.jobs.addsUp)
         }
         scheduler.stop(drain: true)
-        let now = scheduler.metrics.snapshot
+        let now = scheduler.metrics.snapshot.jobs
         #expect(now.addsUp)
         #expect(now.queued == 0)
         #expect(now.running == 0)
@@ -229,7 +229,7 @@ import Testing
             #expect(recorder.end != nil)
             #expect(recorder.images.count == 1)
         }
-        #expect(scheduler.metrics.snapshot.finished == 4)
+        #expect(scheduler.metrics.snapshot.jobs.finished == 4)
     }
 
     @Test func `ends queued jobs at once and running ones before their next unit`() throws {
@@ -262,7 +262,7 @@ import Testing
         for thread in threads { thread.join() }
         #expect(recorders[0].end?.failure?.status == .unavailable)
         #expect(units.withLock { $0 } == 1)
-        let now = scheduler.metrics.snapshot
+        let now = scheduler.metrics.snapshot.jobs
         #expect(now.cancelled == 3)
         #expect(now.addsUp)
     }

@@ -51,7 +51,7 @@ struct RecoveryTests {
                 let count = recorder.images.count
                 #expect(summary.baseSteps + summary.refinerSteps == 5 * count)
             }
-            #expect(scheduler.metrics.snapshot.addsUp)
+            #expect(scheduler.metrics.snapshot.jobs.addsUp)
         }
     }
 
@@ -134,7 +134,7 @@ struct RecoveryTests {
             defer { scheduler.stop(drain: false) }
             let description = scheduler.table.withLock { $0.description(of: "a") }
             #expect(description?.state == .failed && description?.error?.status == .dataLoss)
-            #expect(scheduler.metrics.snapshot.addsUp)
+            #expect(scheduler.metrics.snapshot.jobs.addsUp)
             // The name is free for the request to be sent again.
             let recorder = Recorder()
             try scheduler.submit(request("a"), observer: recorder.observe)

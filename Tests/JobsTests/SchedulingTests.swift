@@ -130,7 +130,7 @@ private func request(_ id: String, steps: Int, priority: Int = 0) -> GenerationR
         shop.finish(short)
         shop.workUntilIdle()
         #expect(shop.recorders["short"]?.end?.failure == nil)
-        #expect(shop.metrics.snapshot.addsUp)
+        #expect(shop.metrics.snapshot.jobs.addsUp)
     }
 }
 
@@ -196,7 +196,7 @@ private func request(_ id: String, steps: Int, priority: Int = 0) -> GenerationR
                     shop.finish(taken.remove(at: draws.next(below: taken.count)))
                 }
                 #expect(shop.table.started.count <= lanes + 3)
-                #expect(shop.metrics.snapshot.addsUp)
+                #expect(shop.metrics.snapshot.jobs.addsUp)
             }
             for job in taken { shop.finish(job) }
             shop.workUntilIdle()

@@ -350,7 +350,7 @@ final class Simulation: @unchecked Sendable {
     // MARK: The rules
 
     private func check() {
-        let now = metrics.snapshot
+        let now = metrics.snapshot.jobs
         if !now.addsUp { complain("the sums do not close: \(now)") }
         let running = table.live.values.filter { $0.state == .running }
         if running.count > laneCount + 3 { complain("\(running.count) jobs are started") }

@@ -171,7 +171,7 @@ final class FakeClock: Sendable {
     }
 }
 
-extension ServerStatistics {
+extension JobCounts {
     var addsUp: Bool {
         accepted == finished + failed + cancelled + UInt64(queued) + UInt64(running)
             + UInt64(paused)
@@ -198,4 +198,20 @@ struct TestThread {
 extension JobID: ExpressibleByStringLiteral {
     /// Nobody's job of that name.
     public init(stringLiteral name: String) { self.init(name) }
+}
+
+/// Once the threads of a scheduler that was left have let go of the store.
+func reopen(_ directory: String) throws -> SQLiteJobStore {
+    for _ in 0..<10_000 {
+        if let store = try? SQLiteJobStore(directory: directory) { return store }
+        usleep(10_000)
+    }
+    return try SQLiteJobStore(directory: directory)
+}
+
+/// In memory where there is such a place: for thousands of syncs.
+var fastDirectory: String {
+    let memory = "/dev/shm"
+    return FileManager.default.isWritableFile(atPath: memory)
+        ? memory : FileManager.default.temporaryDirectory.path
 }

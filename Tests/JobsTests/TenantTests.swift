@@ -119,14 +119,14 @@ import Testing
         #expect(error?.status == .resourceExhausted && error?.code == "queueFull")
         #expect(error?.retryable == true)
         // The second lane stays free for whoever else comes.
-        #expect(scheduler.metrics.snapshot.running == 1)
+        #expect(scheduler.metrics.snapshot.jobs.running == 1)
         try submit("b1", of: "bob")
         gate.waitForArrivals(2)
         #expect(try scheduler.job(JobID("b1", of: "bob")).state == .running)
         #expect(try scheduler.job(JobID("a2", of: "alice")).state == .queued)
         gate.open()
         for (_, recorder) in recorders { #expect(recorder.waitForEnd() == nil) }
-        #expect(scheduler.metrics.snapshot.addsUp)
+        #expect(scheduler.metrics.snapshot.jobs.addsUp)
     }
 
     @Test func `keep their jobs over a restart`() throws {

@@ -77,7 +77,7 @@ import Testing
         #expect(summary.baseSteps + summary.refinerSteps == step)
         let job = try scheduler.job("p")
         #expect(job.state == .paused && job.step == step && job.endedMilliseconds != nil)
-        #expect(scheduler.metrics.snapshot.paused == 1)
+        #expect(scheduler.metrics.snapshot.jobs.paused == 1)
         let read = try answer {
             scheduler.readImage(0, of: "p", offset: 0, byteCount: 0, reply: $0)
         }
@@ -95,8 +95,8 @@ import Testing
                 $0.jobSteps == 5 - step && $0.jobStep <= 5 - step
             })
         #expect(try scheduler.job("p").state == .paused)
-        #expect(scheduler.metrics.snapshot.finished == 1)
-        #expect(scheduler.metrics.snapshot.addsUp)
+        #expect(scheduler.metrics.snapshot.jobs.finished == 1)
+        #expect(scheduler.metrics.snapshot.jobs.addsUp)
     }
 
     @Test func `may be resumed as often as one likes, each time otherwise`() throws {
@@ -142,7 +142,7 @@ import Testing
         #expect(try scheduler.job(JobID(again.id)).state == .paused)
         let (_, last) = try resume(ResumeRequest(jobID: "q"), scheduler)
         #expect(last.images.map(\.png) == [try whole()])
-        #expect(scheduler.metrics.snapshot.paused == 2)
+        #expect(scheduler.metrics.snapshot.jobs.paused == 2)
     }
 
     @Test func `is resumed once under one name, and by that name's request alone`() throws {
@@ -163,7 +163,7 @@ import Testing
             try scheduler.submit(request("p")) { _ in }
         }
         #expect(error?.status == .alreadyExists)
-        #expect(scheduler.metrics.snapshot.accepted == 2)
+        #expect(scheduler.metrics.snapshot.jobs.accepted == 2)
     }
 
     @Test func `is refused what comes too late, and what is no paused job`() throws {
@@ -188,8 +188,8 @@ import Testing
         #expect(refusal(both, scheduler)?.code == "incompatibleParameters")
         #expect(refusal(ResumeRequest(jobID: "done"), scheduler)?.code == "taskNotPaused")
         #expect(refusal(ResumeRequest(jobID: "none"), scheduler)?.status == .notFound)
-        #expect(scheduler.metrics.snapshot.refused == 6)
-        #expect(scheduler.metrics.snapshot.addsUp)
+        #expect(scheduler.metrics.snapshot.jobs.refused == 6)
+        #expect(scheduler.metrics.snapshot.jobs.addsUp)
     }
 
     @Test func `is thrown away by DISCARD, and has no picture to give`() throws {
@@ -208,7 +208,7 @@ import Testing
         #expect(job.state == .cancelled)
         all.waitForEnds(1)
         #expect(refusal(ResumeRequest(jobID: "p"), scheduler)?.code == "taskNotPaused")
-        let counts = scheduler.metrics.snapshot
+        let counts = scheduler.metrics.snapshot.jobs
         #expect((counts.paused, counts.cancelled, counts.addsUp) == (0, 1, true))
     }
 
@@ -224,8 +224,8 @@ import Testing
                 let scheduler = try Self.scheduler(directory, clock: clock)
                 #expect(try scheduler.job("p").state == .paused)
                 #expect(try scheduler.job("p").step == 2)
-                #expect(scheduler.metrics.snapshot.paused == 1)
-                #expect(scheduler.metrics.snapshot.addsUp)
+                #expect(scheduler.metrics.snapshot.jobs.paused == 1)
+                #expect(scheduler.metrics.snapshot.jobs.addsUp)
                 // Its watcher is told what it was told before.
                 let watcher = Recorder()
                 _ = try scheduler.watch("p", after: 0, observer: watcher.observe)
@@ -246,7 +246,7 @@ import Testing
             defer { scheduler.stop(drain: false) }
             _ = try answer { scheduler.list(JobFilter(), reply: $0) }
             #expect(throws: GenerationError.self) { try scheduler.job("p") }
-            let counts = scheduler.metrics.snapshot
+            let counts = scheduler.metrics.snapshot.jobs
             #expect((counts.paused, counts.cancelled, counts.addsUp) == (0, 1, true))
         }
     }
@@ -265,7 +265,7 @@ import Testing
             #expect(recorder.images.map(\.png) == [try whole()])
             let summary = try #require(recorder.images.first?.summary)
             #expect(summary.baseSteps + summary.refinerSteps == 3)
-            #expect(scheduler.metrics.snapshot.addsUp)
+            #expect(scheduler.metrics.snapshot.jobs.addsUp)
         }
     }
 

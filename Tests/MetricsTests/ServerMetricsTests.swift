@@ -10,15 +10,15 @@ import Testing
     ])
     func `follow a job to its end`(place: ServerMetrics.Place, ending: ServerMetrics.Ending) {
         let metrics = ServerMetrics()
-        metrics.jobAccepted()
-        #expect(metrics.snapshot.queued == 1)
+        metrics.jobAccepted(of: "")
+        #expect(metrics.snapshot.jobs.queued == 1)
         if case .running = place {
-            metrics.jobStarted()
-            #expect(metrics.snapshot.queued == 0)
-            #expect(metrics.snapshot.running == 1)
+            metrics.jobStarted(of: "")
+            #expect(metrics.snapshot.jobs.queued == 0)
+            #expect(metrics.snapshot.jobs.running == 1)
         }
-        metrics.jobEnded(ending, from: place)
-        var expected = ServerStatistics()
+        metrics.jobEnded(ending, from: place, of: "")
+        var expected = JobCounts()
         expected.accepted = 1
         switch ending {
         case .finished: expected.finished = 1
@@ -26,32 +26,36 @@ import Testing
         case .cancelled: expected.cancelled = 1
         case .paused: expected.paused = 1
         }
-        #expect(metrics.snapshot == expected)
+        #expect(metrics.snapshot.jobs == expected)
     }
 
     @Test func `count a paused job until it is discarded`() {
         let metrics = ServerMetrics()
-        metrics.pausedJobFound()
-        #expect(metrics.snapshot.paused == 1 && addsUp(metrics.snapshot))
-        metrics.pausedJobDiscarded()
-        #expect((metrics.snapshot.paused, metrics.snapshot.cancelled) == (0, 1))
-        #expect(addsUp(metrics.snapshot))
+        metrics.pausedJobFound(of: "")
+        #expect(metrics.snapshot.jobs.paused == 1 && addsUp(metrics.snapshot.jobs))
+        metrics.pausedJobDiscarded(of: "")
+        let counts = metrics.snapshot.jobs
+        #expect((counts.paused, counts.cancelled) == (0, 1))
+        #expect(addsUp(counts))
     }
 
     @Test func `count steps with their seconds, refusals and connections`() {
         let metrics = ServerMetrics()
-        metrics.workDone(work(.baseStep), seconds: 2)
-        metrics.workDone(work(.baseStep), seconds: 3)
-        metrics.workDone(work(.refinerStep), seconds: 4)
-        metrics.workDone(work(.decoding), seconds: 5)
-        metrics.jobRefused()
+        metrics.workDone(work(.baseStep), seconds: 2, of: "")
+        metrics.workDone(work(.baseStep), seconds: 3, of: "alice")
+        metrics.workDone(work(.refinerStep), seconds: 4, of: "alice")
+        metrics.workDone(work(.decoding), seconds: 5, of: "alice")
+        metrics.jobRefused(of: "alice")
         metrics.connectionOpened()
         metrics.connectionOpened()
         metrics.connectionClosed()
         let counts = metrics.snapshot
-        #expect(counts.baseSteps == 2 && counts.baseSeconds == 5)
-        #expect(counts.refinerSteps == 1 && counts.refinerSeconds == 4)
-        #expect(counts.refused == 1)
+        #expect(counts.jobs.baseSteps == 2 && counts.jobs.baseSeconds == 5)
+        #expect(counts.jobs.refinerSteps == 1 && counts.jobs.refinerSeconds == 4)
+        #expect(counts.jobs.refused == 1)
+        #expect(counts.tenants["alice"]?.baseSeconds == 3)
+        #expect(counts.tenants[""]?.baseSeconds == 2)
+        #expect(counts.tenants[""]?.refused == 0)
         #expect(counts.connections == 1 && counts.connectionsOpened == 2)
         #expect(metrics.costs.seconds(work(.decoding)) == 5)
     }
@@ -61,19 +65,21 @@ import Testing
         DispatchQueue.concurrentPerform(iterations: 8) { index in
             for _ in 0..<200 {
                 if index == 0 {
-                    #expect(addsUp(metrics.snapshot))
+                    let counts = metrics.snapshot
+                    #expect(addsUp(counts.jobs) && counts.tenants.values.allSatisfy(addsUp))
                 } else {
-                    metrics.jobAccepted()
-                    metrics.jobStarted()
-                    metrics.jobEnded(.finished, from: .running)
+                    let tenant = "\(index % 3)"
+                    metrics.jobAccepted(of: tenant)
+                    metrics.jobStarted(of: tenant)
+                    metrics.jobEnded(.finished, from: .running, of: tenant)
                 }
             }
         }
-        #expect(metrics.snapshot.finished == 1400)
-        #expect(addsUp(metrics.snapshot))
+        #expect(metrics.snapshot.jobs.finished == 1400)
+        #expect(addsUp(metrics.snapshot.jobs))
     }
 
-    private func addsUp(_ now: ServerStatistics) -> Bool {
+    private func addsUp(_ now: JobCounts) -> Bool {
         now.accepted
             == now.finished + now.failed + now.cancelled + UInt64(now.queued)
             + UInt64(now.running) + UInt64(now.paused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import socket
@@ -26,6 +27,14 @@ class NotifySocket:
     def next(self) -> dict[str, str]:
         text = self._socket.recv(4096).decode()
         return dict(line.split("=", 1) for line in text.splitlines())
+
+    def drain(self) -> None:
+        """Forgets what has come so far."""
+        self._socket.settimeout(0)
+        with contextlib.suppress(BlockingIOError):
+            while self._socket.recv(4096):
+                pass
+        self._socket.settimeout(SECONDS)
 
     def wait_for(self, key: str) -> dict[str, str]:
         while key not in (message := self.next()):

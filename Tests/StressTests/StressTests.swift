@@ -170,6 +170,76 @@ struct StressTests {
         try await Self.wait { try await server.client.serverStats().connections <= 1 }
     }
 
+    @Test func `all who watched come back at once after a restart, and hear how it ended`()
+        async throws
+    {
+        let count = Self.isFull ? 4000 : 200
+        let folder = try ServerFolder()
+        let first = try await ServerProcess(folder, data: "storm", flags: ServerProcess.checkpoints)
+        var request = Self.longJob
+        (request.requestID, request.steps, request.numberResults) = ("done", 4, 2)
+        _ = try await first.client.submit(request)
+        let picture = try await first.client.image(1, of: Self.ended("done", first))
+        request = Self.longJob
+        request.requestID = "live"
+        _ = try await first.client.submit(request)
+        try await Self.wait { try await first.client.serverStats().baseSteps > 8 }
+        first.kill()
+
+        let server = try await ServerProcess(folder, data: "storm", flags: Self.listening)
+        defer { server.kill() }
+        let port = try #require(server.port)
+        let begun = ContinuousClock.now
+        var watchers = try (0..<count).map { number in
+            try StormWatcher(of: number % 2 == 0 ? "done" : "live", port: port)
+        }
+        for number in watchers.indices where number % 2 == 0 {
+            let end = try watchers[number].readToEnd()
+            #expect(end == StormWatcher.End(pictures: 2, last: picture, status: .ok))
+        }
+        let seconds = (ContinuousClock.now - begun) / .seconds(1)
+        let pings = try await Self.pings(server)
+        _ = try await server.client.cancel("live")
+        for number in watchers.indices where number % 2 == 1 {
+            #expect(try watchers[number].readToEnd().status == .cancelled)
+        }
+        try await Self.wait { try await server.client.serverStats().connections <= 1 }
+        print(
+            "\(count) watchers after a restart: the half of them whose job had ended had heard all after \(seconds) s; Ping beside the others: \(pings)"
+        )
+    }
+
+    @Test func `messages made to cost much cost milliseconds and nothing that stays`() async throws
+    {
+        let server = try await ServerProcess(
+            ServerFolder(), data: "hostile", flags: Self.listening)
+        defer { server.kill() }
+        let socket = try RawSocket(port: try #require(server.port))
+        defer { socket.close() }
+        let before = try ProcessFigures(of: server.processID)
+        var figures: [String] = []
+        for (name, request) in HostileMessages.all {
+            var latencies: [Duration] = []
+            for _ in 0..<(Self.isFull ? 50 : 3) {
+                let frame = Frame(stream: 1, type: .request, payload: request).encoded()
+                let begun = ContinuousClock.now
+                try socket.write(frame)
+                let header = try socket.read(FrameHeader.byteCount)
+                latencies.append(ContinuousClock.now - begun)
+                // One answer, with a status, and the connection goes on.
+                #expect(header.count == FrameHeader.byteCount && header[8] == 2, "\(name)")
+                _ = try socket.read(header[..<4].reduce(0) { $0 << 8 | Int($1) })
+            }
+            let times = Latencies(latencies)
+            figures.append("\(name): \(times)")
+            if Self.isFull { #expect(times.percentile(0.5) < 50, "\(name): \(times)") }
+        }
+        let after = try ProcessFigures(of: server.processID)
+        let growth = after.residentByteCount - before.residentByteCount
+        #expect(growth < 8 << 20)
+        print("Hostile messages, \(growth >> 10) KiB in all; " + figures.joined(separator: "; "))
+    }
+
     // MARK: Helpers
 
     /// Of small steps, and longer than any test.

@@ -1,3 +1,4 @@
+import CAllocationCounter
 import CKernels
 import Testing
 
@@ -30,5 +31,24 @@ struct TeamTests {
             }
         }
         #expect(wrong == 0)
+    }
+
+    @Test(
+        .enabled(if: refinery_allocations_counted(), "a sanitizer has an allocator of its own"),
+        arguments: [1, 3], [false, true])
+    func `is not made where memory runs out, and nothing is left of it`(threads: Int, lasts: Bool) {
+        for number in 1... {
+            refinery_allocations_begin()
+            refinery_allocations_fail(number, lasts)
+            let team = refinery_team_create(threads)
+            refinery_team_destroy(team)
+            let taken = refinery_allocations_end()
+            // glibc keeps what belongs to a thread's stack for the next thread.
+            #expect(threads > 1 || taken.live_byte_count == 0, "allocation \(number)")
+            if team != nil {
+                #expect(number > 2)
+                return
+            }
+        }
     }
 }

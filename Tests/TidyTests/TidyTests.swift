@@ -98,6 +98,43 @@ struct TidyTests {
         #expect(Self.objections(to: text).count == 1)
     }
 
+    // MARK: What the tables promise
+
+    @Test func `every test that the table of tests names is there`() throws {
+        let table = try String(
+            contentsOf: Self.root.appending(path: "Tests/README.md"), encoding: .utf8)
+        let sources = try ["swift", "py"].flatMap { suffix in
+            try ["Tests", "clients"].flatMap { try Self.files(below: $0, suffix: suffix) }
+        }.map(\.text)
+        let names = Self.testNames(in: table)
+        #expect(names.count > 50)
+        for name in names where !sources.contains(where: { $0.contains(name) }) {
+            Issue.record("Tests/README.md names a test that is not there: \(name)")
+        }
+    }
+
+    @Test func `names of tests are found in a table's rows`() {
+        let text = """
+            Text with `no name of a test`, and
+            | 1 | what | shown by A `a sentence, also cut ...`, `test_of_python`, `dev/stress` |
+            """
+        #expect(Self.testNames(in: text) == ["a sentence, also cut", "test_of_python"])
+    }
+
+    /// What stands in backticks in the numbered rows and is a sentence, or a Python test; without the dots
+    /// of one that is cut.
+    private static func testNames(in text: String) -> Set<String> {
+        let rows = text.split(separator: "\n").filter { $0.contains(#/^\| \d/#) }
+        let quoted = rows.flatMap { $0.matches(of: #/`([^`]+)`/#).map { String($0.1) } }
+        let commands = ["refinery ", "swift ", "dev/"]
+        return Set(
+            quoted.filter { $0.contains(" ") || $0.hasPrefix("test_") }
+                .filter { name in
+                    !name.hasSuffix(".py") && !commands.contains { name.hasPrefix($0) }
+                }
+                .map { $0.hasSuffix(" ...") ? String($0.dropLast(4)) : $0 })
+    }
+
     // MARK: One idea a file
 
     @Test func `no Swift source is longer than 400 lines`() throws {

@@ -128,9 +128,10 @@ def frame(direction, stream, type_, flags, envelope=None, inner=None):
     return written(direction, lines)
 
 
-def request(stream, method, body=None, flags=0):
+def request(stream, method, body=None, flags=0, metadata=()):
     service, name = method.split("/")
-    envelope = message("ttrpc.Request", service=service, method=name)
+    entries = [message("ttrpc.KeyValue", key=key, value=value) for key, value in metadata]
+    envelope = message("ttrpc.Request", service=service, method=name, metadata=entries)
     if body:
         envelope.payload = body.SerializeToString()
     return frame(">", stream, 1, flags, envelope, body)
@@ -357,6 +358,34 @@ write(
         "unexpectedData",
         "Data came for stream 5, which takes none: it is not open, or has its message.",
     ),
+)
+AUTHENTICATE = "refinery.v1.Server/Authenticate"
+write(
+    "authenticate",
+    "Tokens, at a server whose alice has alice-0123456789 and bob bob-0123456789abcdef: a call without one;\n"
+    "# Authenticate with one that is none, then with alice's; a call on the connection, which is hers from\n"
+    "# then on; and one with a token of its own, bob's, which counts before the connection's.",
+    request(1, PING, HELLO),
+    error(
+        1,
+        16,
+        "missingToken",
+        'This server wants a token with each call: as the metadata "authorization: Bearer TOKEN", or given '
+        "to refinery.v1.Server/Authenticate once on the connection.",
+    ),
+    request(3, AUTHENTICATE, ours("AuthenticateRequest", token="wrong-0123456789")),
+    error(
+        3,
+        16,
+        "invalidToken",
+        "The token is none of this server's. Ask whoever runs it for yours.",
+    ),
+    request(5, AUTHENTICATE, ours("AuthenticateRequest", token="alice-0123456789")),
+    reply(5, ours("AuthenticateResponse", tenant="alice")),
+    request(7, PING, HELLO),
+    reply(7, HELLO),
+    request(9, PING, HELLO, metadata=[("authorization", "Bearer bob-0123456789abcdef")]),
+    reply(9, HELLO),
 )
 for name, count, limit, what, when in (
     (

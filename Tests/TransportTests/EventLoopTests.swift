@@ -50,6 +50,26 @@ struct EventLoopTests {
         #expect(name == "a-name-of-many-\n")
     }
 
+    /// From 6.12 on Linux keeps a thread's own; the file is there where the kernel is built to tell.
+    @Test func `the thread asks for short turns, at the priority that it has`() async throws {
+        let loop = try EventLoop(name: "short")
+        defer { loop.stop() }
+        let (slice, nice) = try await loop.perform {
+            let text = try? String(contentsOfFile: "/proc/thread-self/sched", encoding: .utf8)
+            let slice = text?.firstMatch(of: #/se\.slice\s*:\s*(\d+)/#).flatMap { UInt64($0.1) }
+            return (slice, getpriority(Int32(PRIO_PROCESS.rawValue), 0))
+        }
+        #expect(nice == getpriority(Int32(PRIO_PROCESS.rawValue), 0))
+        var system = utsname()
+        uname(&system)
+        let release = withUnsafeBytes(of: system.release) { bytes in
+            String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        }
+        let numbers = release.split(separator: ".").prefix(2).map { Int($0) ?? 0 }
+        guard let slice, !numbers.lexicographicallyPrecedes([6, 12]) else { return }
+        #expect(slice == EventLoop.turnNanoseconds)
+    }
+
     @Test func `a stopped loop refuses work, and may be stopped again`() async throws {
         let loop = try EventLoop(name: "stopped")
         loop.stop()

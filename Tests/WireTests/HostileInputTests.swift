@@ -23,9 +23,15 @@ struct HostileInputTests {
         #expect(Self.refusal(nested) == .invalidArgument)
     }
 
-    @Test func `64 KiB of empty metadata fit the budget`() {
-        let request = Bytes.request(.ping, more: Self.repeated([0x2A, 0x00]))
-        #expect(Self.refusal(request) == nil)
+    /// As texts of ours they would keep the loop busy for 40 ms.
+    @Test func `64 KiB of empty metadata are refused unread`() {
+        for (count, status) in [
+            (64, nil), (65, StatusCode.invalidArgument), (32_000, .invalidArgument),
+        ] {
+            let metadata = repeatElement([0x2A, 0x00] as [UInt8], count: count).joined()
+            let request = Bytes.request(.ping, more: Array(metadata))
+            #expect(Self.refusal(request) == status, "\(count)")
+        }
     }
 
     @Test func `a message field given thousands of times is merged within the budget, or refused`()

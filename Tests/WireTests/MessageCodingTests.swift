@@ -239,7 +239,8 @@ struct MessageCodingTests {
                 ServerStats(
                     accepted: 10, finished: 1, failed: 2, cancelled: 3, refused: .max, queued: 3,
                     running: 1, paused: 4, baseSteps: 100, baseSeconds: 1.5, refinerSteps: 20,
-                    refinerSeconds: 0.25, connections: 7, memoryBudgetByteCount: 8 << 30,
+                    refinerSeconds: 0.25, connections: 7, connectionsCut: 9, connectionsNotTTRPC: 8,
+                    memoryBudgetByteCount: 8 << 30,
                     memoryReservedByteCount: 1, memoryAvailableByteCount: 2,
                     memoryHoldsBack: true, memoryHolds: 3)),
             .pong([]), .pong(Array(0...255)),

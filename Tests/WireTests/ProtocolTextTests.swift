@@ -15,7 +15,7 @@ struct ProtocolTextTests {
             .map { $0.drop { $0 == " " } }
             .filter { $0.hasPrefix("> 00") || $0.hasPrefix("< 00") || $0.hasPrefix(">  ") }
         #expect(!quoted.isEmpty)
-        let transcripts = try ["ping", "generate"].map { name in
+        let transcripts = try ["ping", "generate", "authenticate"].map { name in
             try String(
                 contentsOf: Repository.root.appending(path: "Tests/Transcripts/\(name).txt"),
                 encoding: .utf8)

@@ -1,4 +1,5 @@
 import Generation
+import TestSupport
 import Testing
 import Wire
 
@@ -82,6 +83,39 @@ struct TranscriptTests {
             #expect(stream == 1)
             #expect(frame == (try Transcript(name).bytes(fromClient: true)), "\(name)")
         }
+    }
+
+    @Test func `the client says and reads a conversation about tokens as written`() throws {
+        let transcript = try Transcript("authenticate")
+        let (alice, bob) = ("alice-0123456789", "bob-0123456789abcdef")
+        let bearer = [MetadataEntry(key: "authorization", value: "Bearer \(bob)")]
+        let hello = CallRequest.ping(Array("hello".utf8))
+        var client = ClientConnectionState()
+        let said = try [
+            client.open(hello), client.open(.authenticate(token: "wrong-0123456789")),
+            client.open(.authenticate(token: alice)), client.open(hello),
+            client.open(hello, metadata: bearer),
+        ].flatMap(\.frame)
+        #expect(said == transcript.bytes(fromClient: true))
+
+        client.receive(transcript.bytes(fromClient: false))
+        var outcomes: [String] = []
+        while let action = client.nextAction() {
+            switch action {
+            case .failed(let stream, let error):
+                outcomes.append("\(stream.rawValue) \(error.status) \(error.code)")
+            case .lastMessage(let stream, let reply):
+                outcomes.append("\(stream.rawValue) \(reply)")
+            default: outcomes.append("\(action)")
+            }
+        }
+        #expect(
+            outcomes == [
+                "1 unauthenticated missingToken", "3 unauthenticated invalidToken",
+                "5 \(CallReply.authenticated(tenant: "alice"))",
+                "7 \(CallReply.pong(Array("hello".utf8)))",
+                "9 \(CallReply.pong(Array("hello".utf8)))",
+            ])
     }
 
     static let readings: [(name: String, request: CallRequest, [ClientConnectionState.Action])] = [

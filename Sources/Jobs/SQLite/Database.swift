@@ -10,7 +10,7 @@ final class Database {
         var opened: OpaquePointer?
         let flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX
         let code = sqlite3_open_v2(path ?? ":memory:", &opened, flags, nil)
-        guard let opened else { throw JobStoreError(.failed, "there is no memory for SQLite") }
+        guard let opened else { throw JobStoreError(.memory, "there is no memory for SQLite") }
         handle = opened
         guard code == SQLITE_OK else {
             let error = Self.error(code, opened)
@@ -19,6 +19,8 @@ final class Database {
         }
         sqlite3_extended_result_codes(handle, 1)
         sqlite3_busy_timeout(handle, 2_000)
+        // There before it is needed, which may be because memory has run out.
+        statements[Self.rollBack] = try Statement(Self.rollBack, on: handle)
     }
 
     deinit {
@@ -54,10 +56,14 @@ final class Database {
         while try statement.step() {}
     }
 
+    private static let rollBack = "ROLLBACK"
+
     /// All of the changes, or none of them.
     func transaction(
         _ body: () throws(JobStoreError) -> Void
     ) throws(JobStoreError) {
+        // Where even that has failed before.
+        if sqlite3_get_autocommit(handle) == 0 { try run(Self.rollBack) }
         // Takes the write lock at once, so that no statement within can find it taken.
         try execute("BEGIN IMMEDIATE")
         do throws(JobStoreError) {
@@ -65,7 +71,7 @@ final class Database {
             try execute("COMMIT")
         } catch {
             // Some errors have rolled back already.
-            if sqlite3_get_autocommit(handle) == 0 { try? execute("ROLLBACK") }
+            if sqlite3_get_autocommit(handle) == 0 { try? run(Self.rollBack) }
             throw error
         }
     }
@@ -77,10 +83,15 @@ final class Database {
         guard code == SQLITE_OK else { throw error(code, handle) }
     }
 
+    /// SQLITE_IOERR_NOMEM, which is a sum in C.
+    private static let noMemoryForIO = SQLITE_IOERR | 12 << 8
+
     static func error(_ code: Int32, _ handle: OpaquePointer?) -> JobStoreError {
         let kind: JobStoreError.Kind =
             switch code & 0xFF {
             case SQLITE_FULL: .full
+            case SQLITE_NOMEM: .memory
+            case SQLITE_IOERR where code == noMemoryForIO: .memory
             case SQLITE_CORRUPT, SQLITE_NOTADB: .damaged
             default: .failed
             }

@@ -8,6 +8,7 @@ extension SQLiteJobStore {
         do throws(JobStoreError) {
             try readEndedJobs { contents.ended.append($0) }
         } catch {
+            if error.kind == .memory { throw error }
             contents.notices.append("not all ended jobs can be read: \(error)")
         }
         for id in try Self.texts(Self.listOfUnfinished, in: database).map(JobID.init(text:)) {
@@ -15,11 +16,16 @@ extension SQLiteJobStore {
             do throws(JobStoreError) {
                 if let job = try job(id) { contents.unfinished.append(job) }
             } catch {
+                if error.kind == .memory { throw error }
                 contents.damaged.append((id, error.description))
             }
         }
         for name in try Self.texts("SELECT DISTINCT picture FROM job_pictures", in: database) {
-            if let picture = try? picture(name) { contents.pictures.append(picture) }
+            do throws(JobStoreError) {
+                if let picture = try picture(name) { contents.pictures.append(picture) }
+            } catch {
+                if error.kind == .memory { throw error }
+            }
         }
         return contents
     }
@@ -152,7 +158,12 @@ extension SQLiteJobStore {
             "SELECT image, step, phase, fingerprint, state, sum FROM checkpoints WHERE job = ?",
             SQLValue(job.id))
         defer { statement.reset() }
-        guard (try? statement.step()) == true else { return nil }
+        do throws(JobStoreError) {
+            guard try statement.step() else { return nil }
+        } catch {
+            if error.kind == .memory { throw error }
+            return nil
+        }
         let generation = GenerationCheckpoint(
             imageIndex: Int(statement.integer(0)), step: Int(statement.integer(1)),
             state: statement.bytes(4))

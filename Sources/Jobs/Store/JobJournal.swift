@@ -13,7 +13,15 @@ final class JobJournal: Sendable {
 
     private struct Inbox {
         var items: [Item] = []
+        /// Reads that wait and no change came after.
+        var histories: [JobID: SharedRead<StoredHistory?>] = [:]
+        var images: [ImagePlace: SharedRead<StoredImage?>] = [:]
         var isClosing = false
+    }
+
+    private struct ImagePlace: Hashable {
+        var job: JobID
+        var index: Int
     }
 
     /// Changes in one transaction.
@@ -37,6 +45,9 @@ final class JobJournal: Sendable {
         inbox.withLock { inbox in
             Self.removeCheckpoint(of: change, from: &inbox.items)
             inbox.items.append(.change(change, completion))
+            // Who asks from now on is to know of it.
+            inbox.histories = [:]
+            inbox.images = [:]
         }
         inbox.notify()
     }
@@ -44,6 +55,41 @@ final class JobJournal: Sendable {
     /// Reads between two transactions, after all that was written before.
     func read(_ body: @escaping @Sendable (any JobStore) -> Void) {
         inbox.withLock { $0.items.append(.read(body)) }
+        inbox.notify()
+    }
+
+    /// What the store has of an ended job, as ``read(_:)``. All who ask before it is read, and before anything
+    /// more is written, share one reading: thousands of watchers cost the store no more than one.
+    func readHistory(of id: JobID, _ body: @escaping SharedRead<StoredHistory?>.Body) {
+        share(\.histories, id, body) { store throws(JobStoreError) in try store.history(of: id) }
+    }
+
+    /// A finished image, likewise.
+    func readImage(
+        _ index: Int, of id: JobID, _ body: @escaping SharedRead<StoredImage?>.Body
+    ) {
+        share(\.images, ImagePlace(job: id, index: index), body) { store throws(JobStoreError) in
+            try store.image(index, of: id)
+        }
+    }
+
+    private func share<Key: Hashable & Sendable, Value>(
+        _ reads: any WritableKeyPath<Inbox, [Key: SharedRead<Value>]> & Sendable, _ key: Key,
+        _ body: @escaping SharedRead<Value>.Body,
+        _ get: @escaping @Sendable (any JobStore) throws(JobStoreError) -> Value
+    ) {
+        inbox.withLock { inbox in
+            if let read = inbox[keyPath: reads][key] { return read.add(body) }
+            let read = SharedRead(body)
+            inbox[keyPath: reads][key] = read
+            inbox.items.append(
+                .read { [self] store in
+                    self.inbox.withLock { inbox in
+                        if inbox[keyPath: reads][key] === read { inbox[keyPath: reads][key] = nil }
+                    }
+                    read.answer(Result { () throws(JobStoreError) in try get(store) })
+                })
+        }
         inbox.notify()
     }
 

@@ -9,7 +9,7 @@ public protocol JobStore: Sendable {
 
     /// All jobs, to go on with or to show. A job that cannot be read is among the damaged ones.
     ///
-    /// - Throws: when nothing can be read.
+    /// - Throws: when nothing can be read, or memory runs out: no job is given up for that.
     func contents() throws(JobStoreError) -> StoreContents
 
     /// Makes all of the changes, or none; on return they withstand the end of the process and the loss
@@ -35,6 +35,8 @@ public struct JobStoreError: Error, Equatable, Sendable, CustomStringConvertible
     public enum Kind: Sendable {
         /// No room.
         case full
+        /// There was not enough memory; what is stored is as it was.
+        case memory
         /// What is there is not what was written.
         case damaged
         /// Anything else, such as a disk that does not answer.

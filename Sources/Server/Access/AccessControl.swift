@@ -28,8 +28,7 @@ final class AccessControl {
     func caller(
         of call: ServerConnectionState.Call, connectionToken: String?, at now: Duration
     ) throws(GenerationError) -> Caller {
-        let isOpen = call.request.method == .checkHealth || call.request.method == .authenticate
-        guard let tenants, !isOpen else { return Caller(tenant: "", turn: nil) }
+        guard let tenants, !call.request.method.isOpen else { return Caller(tenant: "", turn: nil) }
         guard let token = try Self.bearerToken(in: call.metadata) ?? connectionToken else {
             throw .missingToken
         }
@@ -74,6 +73,11 @@ final class AccessControl {
         }
         return String(parts[1])
     }
+}
+
+extension Method {
+    /// Whether it may be called without a token.
+    var isOpen: Bool { self == .checkHealth || self == .authenticate }
 }
 
 /// So many calls at once, and as many a minute over time.

@@ -15,14 +15,17 @@ extension ServerCore {
         text.gauge(
             "refinery_up", "Whether new jobs are taken: 0 while the server stops.",
             isStopping ? 0 : 1)
-        addJobs(counts, to: &text)
+        addJobs(counts.jobs, counts, to: &text)
+        addMemory(to: &text)
         addWork(counts, to: &text)
         addTraffic(counts, to: &text)
         addProcess(to: &text)
         return text.text
     }
 
-    private func addJobs(_ counts: ServerStatistics, to text: inout OpenMetricsText) {
+    private func addJobs(
+        _ counts: JobCounts, _ times: ServerStatistics, to text: inout OpenMetricsText
+    ) {
         text.counter("refinery_jobs_accepted", "Jobs accepted.", counts.accepted)
         text.counter(
             "refinery_jobs_ended", "Accepted jobs that have ended.",
@@ -38,6 +41,7 @@ extension ServerCore {
             [
                 (["state": "queued"], Double(counts.queued)),
                 (["state": "running"], Double(counts.running)),
+                (["state": "paused"], Double(counts.paused)),
             ])
         text.gauge(
             "refinery_queue_limit", "Jobs that may wait.", Double(jobs.configuration.queueLimit))
@@ -45,10 +49,29 @@ extension ServerCore {
             "refinery_lanes", "Jobs that may run.", Double(jobs.configuration.laneCount))
         text.histogram(
             "refinery_job_wait_seconds", "From a job's acceptance until it was begun.",
-            unit: "seconds", [([:], counts.waitSeconds)])
+            unit: "seconds", [([:], times.waitSeconds)])
         text.histogram(
             "refinery_job_seconds", "From a job's acceptance to its end.", unit: "seconds",
-            [([:], counts.jobSeconds)])
+            [([:], times.jobSeconds)])
+    }
+
+    private func addMemory(to text: inout OpenMetricsText) {
+        let memory = jobs.memory()
+        if let budget = memory.budgetByteCount {
+            text.gauge(
+                "refinery_memory_budget_bytes",
+                "What jobs may take together, beyond mapped files.", unit: "bytes",
+                Double(budget))
+        }
+        text.gauge(
+            "refinery_memory_reserved_bytes",
+            "What the jobs that are begun take at most, as estimated.", unit: "bytes",
+            Double(memory.reservedByteCount))
+        text.gauge(
+            "refinery_memory_holds_back", "Whether a job waits for memory and not for a lane.",
+            memory.isHoldingBack ? 1 : 0)
+        text.counter(
+            "refinery_memory_holds", "How often jobs began to wait for memory.", memory.holdCount)
     }
 
     private func addWork(_ counts: ServerStatistics, to text: inout OpenMetricsText) {
@@ -78,8 +101,10 @@ extension ServerCore {
             UInt64(refusedConnectionCount))
         text.counter(
             "refinery_connections_cut",
-            "Connections closed for what their peers did: no ttrpc, too slow, or not reading.",
-            counts.connectionsCut)
+            "Connections closed for what their peers did.",
+            CutCause.allCases.map {
+                (["cause": $0.rawValue], Double(counts.connectionsCut[$0] ?? 0))
+            })
         text.counter(
             "refinery_received_bytes", "Bytes from clients.", unit: "bytes",
             counts.receivedBytes)

@@ -133,7 +133,7 @@ struct ServeRun {
     // MARK: The end
 
     private func stop(_ server: RefineryServer, _ jobs: JobScheduler) async {
-        let (counts, limit) = (jobs.metrics.snapshot, command.operation.drainSeconds)
+        let (counts, limit) = (jobs.metrics.snapshot.jobs, command.operation.drainSeconds)
         logger.notice(
             "stopping; a second signal ends the process at once",
             metadata: [

@@ -28,3 +28,14 @@ void refinery_faults_arm(const char *directory, RefineryFault fault, long number
 /// Nothing goes wrong any more.
 /// @return whether something has.
 int refinery_faults_disarm(void);
+
+/// SQLite's memory, in the whole process from its start. The `number`th allocation that the calling thread has
+/// SQLite make, counted from 1 and from now, fails; with `lasts` all after it as well.
+void refinery_memory_arm(long number, int lasts);
+
+/// Nothing fails any more.
+/// @return whether something has.
+int refinery_memory_disarm(void);
+
+/// Bytes that the calling thread has had SQLite take, less those given back.
+long refinery_memory_live(void);

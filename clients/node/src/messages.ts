@@ -723,6 +723,8 @@ export interface ServerStats {
   refinerSeconds: number;
   connections: number;
   paused: number;
+  connectionsCut: bigint;
+  connectionsNotTtrpc: bigint;
   memoryBudgetBytes: bigint;
   memoryReservedBytes: bigint;
   memoryAvailableBytes: bigint;
@@ -743,6 +745,8 @@ export const ServerStats: Message<ServerStats> = { fields: [
   { number: 11, name: "refinerSeconds", kind: "double", rule: "implicit" },
   { number: 12, name: "connections", kind: "uint32", rule: "implicit" },
   { number: 13, name: "paused", kind: "uint32", rule: "implicit" },
+  { number: 14, name: "connectionsCut", kind: "uint64", rule: "implicit" },
+  { number: 15, name: "connectionsNotTtrpc", kind: "uint64", rule: "implicit" },
   { number: 20, name: "memoryBudgetBytes", kind: "uint64", rule: "implicit" },
   { number: 21, name: "memoryReservedBytes", kind: "uint64", rule: "implicit" },
   { number: 22, name: "memoryAvailableBytes", kind: "uint64", rule: "implicit" },

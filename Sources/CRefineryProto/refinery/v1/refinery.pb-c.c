@@ -5956,7 +5956,7 @@ const ProtobufCMessageDescriptor refinery__v1__get_stats_request__descriptor =
   (ProtobufCMessageInit) refinery__v1__get_stats_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor refinery__v1__server_stats__field_descriptors[18] =
+static const ProtobufCFieldDescriptor refinery__v1__server_stats__field_descriptors[20] =
 {
   {
     "accepted",
@@ -6115,6 +6115,30 @@ static const ProtobufCFieldDescriptor refinery__v1__server_stats__field_descript
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
+    "connections_cut",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ServerStats, connections_cut),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "connections_not_ttrpc",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Refinery__V1__ServerStats, connections_not_ttrpc),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
     "memory_budget_bytes",
     20,
     PROTOBUF_C_LABEL_NONE,
@@ -6181,13 +6205,15 @@ static const unsigned refinery__v1__server_stats__field_indices_by_name[] = {
   7,   /* field[7] = base_steps */
   3,   /* field[3] = cancelled */
   11,   /* field[11] = connections */
+  13,   /* field[13] = connections_cut */
+  14,   /* field[14] = connections_not_ttrpc */
   2,   /* field[2] = failed */
   1,   /* field[1] = finished */
-  15,   /* field[15] = memory_available_bytes */
-  13,   /* field[13] = memory_budget_bytes */
-  17,   /* field[17] = memory_holds */
-  16,   /* field[16] = memory_holds_back */
-  14,   /* field[14] = memory_reserved_bytes */
+  17,   /* field[17] = memory_available_bytes */
+  15,   /* field[15] = memory_budget_bytes */
+  19,   /* field[19] = memory_holds */
+  18,   /* field[18] = memory_holds_back */
+  16,   /* field[16] = memory_reserved_bytes */
   12,   /* field[12] = paused */
   5,   /* field[5] = queued */
   10,   /* field[10] = refiner_seconds */
@@ -6198,8 +6224,8 @@ static const unsigned refinery__v1__server_stats__field_indices_by_name[] = {
 static const ProtobufCIntRange refinery__v1__server_stats__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 20, 13 },
-  { 0, 18 }
+  { 20, 15 },
+  { 0, 20 }
 };
 const ProtobufCMessageDescriptor refinery__v1__server_stats__descriptor =
 {
@@ -6209,7 +6235,7 @@ const ProtobufCMessageDescriptor refinery__v1__server_stats__descriptor =
   "Refinery__V1__ServerStats",
   "refinery.v1",
   sizeof(Refinery__V1__ServerStats),
-  18,
+  20,
   refinery__v1__server_stats__field_descriptors,
   refinery__v1__server_stats__field_indices_by_name,
   2,  refinery__v1__server_stats__number_ranges,

@@ -403,6 +403,8 @@ def _server_stats(data: bytes) -> ServerStats:
         refiner_seconds=stats.refiner_seconds,
         connections=stats.connections,
         paused=stats.paused,
+        connections_cut=stats.connections_cut,
+        connections_not_ttrpc=stats.connections_not_ttrpc,
         memory_budget_bytes=stats.memory_budget_bytes,
         memory_reserved_bytes=stats.memory_reserved_bytes,
         memory_available_bytes=stats.memory_available_bytes,

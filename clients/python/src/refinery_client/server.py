@@ -58,7 +58,9 @@ class ServerInfo:
 class ServerStats:
     """Counts since the start: accepted = finished + failed + cancelled + queued + running + paused.
 
-    A paused job that is thrown away or forgotten is cancelled from then on."""
+    A paused job that is thrown away or forgotten is cancelled from then on. On a server with tokens
+    all is of your tenant alone, and what cannot be is 0: ``connections_cut``,
+    ``connections_not_ttrpc``, ``memory_available_bytes`` and ``memory_holds``."""
 
     accepted: int
     finished: int
@@ -73,6 +75,10 @@ class ServerStats:
     refiner_seconds: float
     connections: int
     paused: int
+    connections_cut: int
+    """Connections closed for what their peers did."""
+    connections_not_ttrpc: int
+    """Those among them that spoke no ttrpc."""
     memory_budget_bytes: int
     """Beyond mapped files: what jobs may take together; 0 without a budget."""
     memory_reserved_bytes: int

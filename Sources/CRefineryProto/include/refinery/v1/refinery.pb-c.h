@@ -1371,6 +1371,8 @@ struct  Refinery__V1__GetStatsRequest
 /*
  * Counts since the start. accepted = finished + failed + cancelled + queued + running + paused. Paused jobs
  * of earlier starts count as accepted; one that is discarded or forgotten is cancelled from then on.
+ * On a server with tokens all is of the caller's tenant alone, and what cannot be is 0: connections_cut,
+ * connections_not_ttrpc, memory_available_bytes and memory_holds.
  */
 struct  Refinery__V1__ServerStats
 {
@@ -1386,8 +1388,16 @@ struct  Refinery__V1__ServerStats
   double base_seconds;
   uint64_t refiner_steps;
   double refiner_seconds;
+  /*
+   * Open ones; of a tenant those whose latest call was its.
+   */
   uint32_t connections;
   uint32_t paused;
+  /*
+   * Closed for what their peers did (see "Limits" in PROTOCOL.md), and those among them that spoke no ttrpc.
+   */
+  uint64_t connections_cut;
+  uint64_t connections_not_ttrpc;
   /*
    * Bytes beyond mapped files: what jobs may take together, 0 without a budget, and what those that are
    * started take at most, as estimated.
@@ -1406,7 +1416,7 @@ struct  Refinery__V1__ServerStats
 };
 #define REFINERY__V1__SERVER_STATS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&refinery__v1__server_stats__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Refinery__V1__PingMessage

@@ -600,12 +600,14 @@ class ServerInfo(_message.Message):
     def __init__(self, version: _Optional[str] = ..., blas_core: _Optional[str] = ..., blas_gflops: _Optional[float] = ..., lanes: _Optional[int] = ..., threads_per_lane: _Optional[int] = ..., default_model: _Optional[str] = ..., request_byte_limit: _Optional[int] = ..., queue_limit: _Optional[int] = ..., side_limit: _Optional[int] = ..., uptime_seconds: _Optional[float] = ...) -> None: ...
 
 class ServerStats(_message.Message):
-    __slots__ = ["accepted", "base_seconds", "base_steps", "cancelled", "connections", "failed", "finished", "memory_available_bytes", "memory_budget_bytes", "memory_holds", "memory_holds_back", "memory_reserved_bytes", "paused", "queued", "refiner_seconds", "refiner_steps", "refused", "running"]
+    __slots__ = ["accepted", "base_seconds", "base_steps", "cancelled", "connections", "connections_cut", "connections_not_ttrpc", "failed", "finished", "memory_available_bytes", "memory_budget_bytes", "memory_holds", "memory_holds_back", "memory_reserved_bytes", "paused", "queued", "refiner_seconds", "refiner_steps", "refused", "running"]
     ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     BASE_SECONDS_FIELD_NUMBER: _ClassVar[int]
     BASE_STEPS_FIELD_NUMBER: _ClassVar[int]
     CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_CUT_FIELD_NUMBER: _ClassVar[int]
     CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_NOT_TTRPC_FIELD_NUMBER: _ClassVar[int]
     FAILED_FIELD_NUMBER: _ClassVar[int]
     FINISHED_FIELD_NUMBER: _ClassVar[int]
     MEMORY_AVAILABLE_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -624,6 +626,8 @@ class ServerStats(_message.Message):
     base_steps: int
     cancelled: int
     connections: int
+    connections_cut: int
+    connections_not_ttrpc: int
     failed: int
     finished: int
     memory_available_bytes: int
@@ -637,7 +641,7 @@ class ServerStats(_message.Message):
     refiner_steps: int
     refused: int
     running: int
-    def __init__(self, accepted: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., refused: _Optional[int] = ..., queued: _Optional[int] = ..., running: _Optional[int] = ..., base_steps: _Optional[int] = ..., base_seconds: _Optional[float] = ..., refiner_steps: _Optional[int] = ..., refiner_seconds: _Optional[float] = ..., connections: _Optional[int] = ..., paused: _Optional[int] = ..., memory_budget_bytes: _Optional[int] = ..., memory_reserved_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., memory_holds_back: bool = ..., memory_holds: _Optional[int] = ...) -> None: ...
+    def __init__(self, accepted: _Optional[int] = ..., finished: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ..., refused: _Optional[int] = ..., queued: _Optional[int] = ..., running: _Optional[int] = ..., base_steps: _Optional[int] = ..., base_seconds: _Optional[float] = ..., refiner_steps: _Optional[int] = ..., refiner_seconds: _Optional[float] = ..., connections: _Optional[int] = ..., paused: _Optional[int] = ..., connections_cut: _Optional[int] = ..., connections_not_ttrpc: _Optional[int] = ..., memory_budget_bytes: _Optional[int] = ..., memory_reserved_bytes: _Optional[int] = ..., memory_available_bytes: _Optional[int] = ..., memory_holds_back: bool = ..., memory_holds: _Optional[int] = ...) -> None: ...
 
 class Size(_message.Message):
     __slots__ = ["height", "width"]

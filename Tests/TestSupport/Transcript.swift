@@ -1,21 +1,20 @@
-import Foundation
-import TestSupport
+internal import Foundation
 
 /// A conversation, byte for byte: see `Tests/Transcripts/*.txt`, which explain themselves.
-struct Transcript {
-    struct Line {
-        var fromClient: Bool
-        var bytes: [UInt8]
+public struct Transcript {
+    public struct Line {
+        public var fromClient: Bool
+        public var bytes: [UInt8]
     }
 
-    let lines: [Line]
+    public let lines: [Line]
 
     /// All that one side says.
-    func bytes(fromClient: Bool) -> [UInt8] {
+    public func bytes(fromClient: Bool) -> [UInt8] {
         lines.filter { $0.fromClient == fromClient }.flatMap(\.bytes)
     }
 
-    init(_ name: String) throws {
+    public init(_ name: String) throws {
         let url = Repository.root.appending(path: "Tests/Transcripts/\(name).txt")
         lines = try String(contentsOf: url, encoding: .utf8)
             .split(separator: "\n")
@@ -23,8 +22,8 @@ struct Transcript {
             .map { Line(fromClient: $0.hasPrefix(">"), bytes: try Self.bytes($0.dropFirst())) }
     }
 
-    struct Unreadable: Error {
-        var text: String
+    public struct Unreadable: Error {
+        public var text: String
     }
 
     /// Reads `0a 05 "hello" 00*3 # comment`.
