@@ -60,11 +60,12 @@ extension JobTable {
         // Nil from the first job on whose cost is unknown.
         var before: Double? = 0
         for (place, job) in order.enumerated() {
-            let ahead = started.filter { !turns.overtakes(job, $0, now: now) }
-            let seconds = sum([before] + ahead.map(\.remainingSeconds))
-            job.doneAt = sum([seconds.map { $0 / laneCount }, job.remainingSeconds]).map {
-                now + .seconds($0)
-            }
+            var ahead = started
+            let aside = ahead.partition { turns.overtakes(job, $0, now: now) }
+            job.doneAt = done(
+                job, after: sum([before, left(ahead[..<aside], now)]),
+                passing: left(ahead[aside...], now), now
+            ).map { now + .seconds($0) }
             before = sum([before, job.remainingSeconds])
             guard job.place != place else { continue }
             job.place = place
@@ -73,24 +74,39 @@ extension JobTable {
         }
     }
 
-    /// With the time until the job is done: its own work, and a lane's share of that of jobs which go before
-    /// it, where more are started than there are lanes.
+    /// With the time until the job is done.
     mutating func untilDone(_ content: Event.Content, of job: ScheduledJob) -> Event.Content {
         guard case .progress(var progress) = content else { return content }
         progress.etaSeconds = untilDone(job)
         return .progress(progress)
     }
 
+    /// Of a started job; of others only where more are started than there are lanes.
     func untilDone(_ job: ScheduledJob) -> Double? {
-        let started = started
-        guard started.count > configuration.laneCount else { return job.remainingSeconds }
-        let ahead = started.filter { $0 !== job && turns.goes($0, before: job) }
+        let now = clock.now()
+        var others = started.filter { $0 !== job }
+        guard others.count >= configuration.laneCount else { return job.remainingSeconds(at: now) }
+        let aside = others.partition { !turns.goes($0, before: job) }
+        return done(
+            job, after: left(others[..<aside], now), passing: left(others[aside...], now), now)
+    }
+
+    /// Seconds until a job is done: its own work, and a lane's share of the work that goes before it, and of
+    /// what those that they pass get meanwhile.
+    private func done(
+        _ job: ScheduledJob, after ahead: Double?, passing aside: Double?, _ now: Duration
+    ) -> Double? {
+        let lanes = Double(configuration.laneCount)
+        let own = sum([ahead.map { $0 / lanes }, job.remainingSeconds(at: now)])
         return sum([
-            sum(ahead.map(\.remainingSeconds)).map { $0 / laneCount }, job.remainingSeconds,
+            own,
+            own.flatMap { own in aside.map { min(own * Turns.asideRatio, $0 / lanes) } },
         ])
     }
 
-    private var laneCount: Double { Double(configuration.laneCount) }
+    private func left(_ jobs: some Sequence<ScheduledJob>, _ now: Duration) -> Double? {
+        sum(jobs.map { $0.remainingSeconds(at: now) })
+    }
 
     private func sum(_ parts: [Double?]) -> Double? {
         parts.reduce(0) { sum, part in sum.flatMap { sum in part.map { sum + $0 } } }

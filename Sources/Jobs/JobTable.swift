@@ -160,6 +160,7 @@ struct JobTable {
         job.isOnLane = true
         job.isPassing = isPassing
         job.unitBegan = clock.now()
+        job.leftSince = job.unitBegan
         return job
     }
 
@@ -205,6 +206,7 @@ struct JobTable {
 
     mutating func report(_ contents: [Event.Content], left: WorkEstimate, of job: ScheduledJob) {
         job.estimate(left, metrics.costs)
+        job.leftSince = clock.now()
         for content in contents {
             post(untilDone(content, of: job), to: job)
             guard case .handedOff(let handedOff) = content else { continue }

@@ -81,6 +81,9 @@ struct JobWorker {
         if let beginning = activity.progress.begin(phase, elapsed: elapsed) { tell([beginning]) }
         let start = clock.now()
         let update = try activity.run.advance()
+        // A picture is decoded once it is a file: what is told after that is all there is to wait for.
+        let png =
+            if case .image(let image) = update { try encode(image, of: job) } else { [UInt8]() }
         let seconds = (clock.now() - start).inSeconds
         record(activity.progress.work(phase), phase, seconds: seconds, of: job)
         switch update {
@@ -94,7 +97,6 @@ struct JobWorker {
             offerPreview(activity.run, after: report, of: job)
         case .image(let image):
             tell(activity.progress.decoded(seconds: seconds, elapsed: elapsed))
-            let png = try encode(image, of: job)
             let made = activity.progress.image(image, png: png, elapsed: elapsed)
             // A branch goes on from where the base stands: that may not be lost with the image before.
             let next =
@@ -130,11 +132,12 @@ struct JobWorker {
         }
         let start = clock.now()
         let preview = try activity.run.preview()
+        let png = try encode(preview, of: job)
         let seconds = (clock.now() - start).inSeconds
         metrics.workDone(
             activity.progress.work(.decoding), seconds: seconds, of: job.id.tenant)
         let made = activity.progress.preview(
-            preview, png: try encode(preview, of: job), seconds: seconds,
+            preview, png: png, seconds: seconds,
             elapsed: (clock.now() - activity.began).inSeconds)
         let summary = activity.progress.summary
         change { table in

@@ -59,6 +59,8 @@ final class ScheduledJob: @unchecked Sendable {
     var ownerCount: Int?
     /// The same where it is more than a guess.
     private(set) var remainingSeconds: Double?
+    /// As of when that is left, while a lane advances it.
+    var leftSince = Duration.zero
     /// While it is queued: when it will be done, as last foreseen.
     var doneAt: Duration?
     /// The place last told.
@@ -99,6 +101,12 @@ final class ScheduledJob: @unchecked Sendable {
         self.left = left
         remainingSeconds = left.seconds(costs: costs)
         work = left.weight(costs: costs)
+    }
+
+    /// What is left of it now: a unit under way goes on as time passes.
+    func remainingSeconds(at now: Duration) -> Double? {
+        guard isOnLane else { return remainingSeconds }
+        return remainingSeconds.map { max($0 - (now - leftSince).inSeconds, 0) }
     }
 
     /// What is left of it before a lane takes it up.

@@ -24,6 +24,8 @@ struct Turns {
     static let ageing = Duration.seconds(60)
     /// Of the time that jobs are set aside, the part of theirs.
     static let asideShare = 0.25
+    /// The same against that of those which pass them.
+    static let asideRatio = asideShare / (1 - asideShare)
 
     /// Seconds of the jobs begun, of each client that has jobs here.
     private var served: [UInt64: Double] = [:]
@@ -136,7 +138,7 @@ struct Turns {
     /// A lane has done a unit of the job.
     mutating func worked(_ job: ScheduledJob) {
         if let expert = job.lastExpert { self.expert = expert }
-        if job.isPassing { owed += job.unitSeconds * Self.asideShare / (1 - Self.asideShare) }
+        if job.isPassing { owed += job.unitSeconds * Self.asideRatio }
     }
 
     /// Nobody is set aside.

@@ -1,5 +1,7 @@
+import Foundation
 import Generation
 import Metrics
+import TestSupport
 import Testing
 
 @testable import Jobs
@@ -123,8 +125,107 @@ import Testing
         shop.work()
         let long = try #require(shop.table.descriptions(of: "").first { $0.id == "long" })
         let short = try #require(shop.table.descriptions(of: "").first { $0.id == "short" })
-        let left = try #require(short.etaSeconds)
-        #expect(long.etaSeconds == 9 * (7 + 9 + 5) + left)
+        let own = 7.0 + 9 + 5
+        #expect(long.etaSeconds == 9 * own + own)
+        // A quarter of the time is the long one's.
+        #expect(short.etaSeconds == own * 4 / 3)
+    }
+
+    @Test func `goes down while a unit of work is under way`() throws {
+        let shop = try shop()
+        try shop.submit(asked("a"))
+        shop.work()
+        _ = try #require(shop.take())
+        let own = 7.0 + 9 + 5
+        func eta(_ id: String) -> Double? {
+            shop.table.descriptions(of: "").first { $0.id == id }?.etaSeconds
+        }
+        shop.clock.advance(by: .milliseconds(750))
+        #expect(eta("a") == own - 0.75)
+        // Who comes now waits for the rest.
+        try shop.submit(asked("b"))
+        #expect(eta("b") == own - 0.75 + own + 0.5)
+        // However long it takes.
+        shop.clock.advance(by: .seconds(3600))
+        #expect(eta("a") == 0)
+    }
+}
+
+/// Jobs that come at random moments: what they are told, against when they end.
+@Suite struct `The time left under load` {
+    struct Told {
+        var id: String
+        /// Nil while it waits.
+        var phase: Phase?
+        var at: Duration
+        var eta: Double
+    }
+
+    /// Of 150 jobs, of which one in four has eight times the steps; a lane is busy for `load` of its time.
+    static func run(load: Double) throws -> (Workshop, [Told]) {
+        let shop = Workshop(cost: { _, phase in
+            switch phase {
+            case .textEncoding, .imageEncoding: 0.5
+            case .base: 1
+            case .refiner: 1.5
+            case .decoding: 2
+            }
+        })
+        let told = Protected<[Told]>([])
+        let clock = shop.clock.clock
+        func submit(_ id: String, steps: Int) throws {
+            var asked = request(id)
+            asked.steps = steps
+            asked.refiner?.startStep = steps * 3 / 4
+            try shop.submit(asked) { update in
+                guard case .event(let event) = update else { return }
+                let (phase, eta): (Phase?, Double?) =
+                    switch event.content {
+                    case .queued(let queued): (nil, queued.etaSeconds)
+                    case .progress(let progress): (progress.phase, progress.etaSeconds)
+                    default: (nil, nil)
+                    }
+                guard let eta else { return }
+                told.withLock {
+                    $0.append(Told(id: event.jobID, phase: phase, at: clock.now(), eta: eta))
+                }
+            }
+        }
+        try submit("measured", steps: 4)
+        shop.workUntilIdle()
+        var draws = Draws(state: 1)
+        // Of the short and the long: 4 and 32 steps, an eighth of them the refiner's.
+        let work = 2.5 + (0.75 * 4 + 0.25 * 32) * 1.125
+        var arrival = shop.now
+        for number in 0..<150 {
+            arrival += .seconds(
+                -log(Double(draws.next(below: 1 << 30) + 1) / Double(1 << 30)) * work / load)
+            while shop.now < arrival {
+                if shop.work() == nil { shop.clock.advance(by: arrival - shop.now) }
+            }
+            try submit("\(number)", steps: draws.next(below: 4) == 0 ? 32 : 4)
+        }
+        shop.workUntilIdle()
+        return (shop, told.withLock { $0 })
+    }
+
+    /// Who comes later and passes cannot be foreseen; what such jobs take is counted out.
+    @Test(arguments: [0.3, 0.8])
+    func `is what it takes, but for those who come later and pass`(load: Double) throws {
+        let (shop, told) = try Self.run(load: load)
+        func errors(while isRunning: Bool) throws -> [Double] {
+            try told.filter { ($0.phase != nil) == isRunning }.map { told in
+                let end = try #require(shop.ends[told.id])
+                let passed = shop.units.drop { $0.began < told.at }.prefix { $0.ended <= end }
+                    .filter { shop.arrivals[$0.id] ?? .zero > told.at }
+                    .reduce(0) { $0 + ($1.ended - $1.began).inSeconds }
+                return abs((end - told.at).inSeconds - passed - told.eta)
+            }.sorted()
+        }
+        let (running, queued) = (try errors(while: true), try errors(while: false))
+        // Units take 0.5 to 2 seconds, jobs 7.5 to 39.
+        #expect(running[running.count / 2] < 0.01 && running[running.count * 95 / 100] <= 2)
+        #expect(queued[queued.count / 2] < 0.01 && queued[queued.count * 90 / 100] <= 2)
     }
 }
 

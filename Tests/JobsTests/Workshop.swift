@@ -46,14 +46,17 @@ final class Workshop {
 
     var now: Duration { clock.clock.now() }
 
-    func submit(_ request: GenerationRequest, client: UInt64 = 0) throws {
+    func submit(
+        _ request: GenerationRequest, client: UInt64 = 0,
+        onUpdate: @escaping @Sendable (JobUpdate) -> Void = { _ in }
+    ) throws {
         let job = try GenerationJob(request, models: generator.models)
         let plan = try generator.plan(job)
         let scheduled = ScheduledJob(
             job, plan: plan, needs: generator.needs(job, plan: plan),
             digest: JobScheduler.digest(of: request), client: client, createdMilliseconds: 42,
             attempt: 0, deadline: job.deadline.map { now + $0 }, queuedAt: now)
-        let recorder = Recorder()
+        let recorder = Recorder(onUpdate: onUpdate)
         recorders[job.requestID] = recorder
         arrivals[job.requestID] = now
         let watcher = JobWatcher(jobID: scheduled.id, observer: recorder.observe)
