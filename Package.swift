@@ -163,8 +163,8 @@ let package = Package(
         tests(
             "StressTests",
             [
-                "refinery", "Client", "Generation", "Transport", "Wire", "ServerProcesses",
-                "TestSupport",
+                "refinery", "Client", "Generation", "Locking", "Transport", "Wire",
+                "ServerProcesses", "TestSupport",
             ]),
         .target(
             name: "FuzzTargets",

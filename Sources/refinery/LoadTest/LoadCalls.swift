@@ -14,13 +14,17 @@ struct LoadCalls: Sendable {
     /// How long a slow reader leaves what has come in the kernel.
     static let slowReadInterval = Duration.milliseconds(250)
 
+    /// - Parameter reconnectLimit: how long a server that is lost is waited for; unless given that is an
+    ///   error under load.
     /// - Throws: `ClientError` for an address that is none. Nothing is connected yet.
-    init(_ address: String, token: String?, mix: LoadMix, timeout: Duration) throws(ClientError) {
+    init(
+        _ address: String, token: String?, mix: LoadMix, timeout: Duration,
+        reconnectLimit: Duration = .zero
+    ) throws(ClientError) {
         self.mix = mix
         self.timeout = timeout
         var options = RefineryClient.Options(token: token)
-        // A server that is lost is an error under load, and not waited for.
-        options.reconnectLimit = .zero
+        options.reconnectLimit = reconnectLimit
         client = try RefineryClient(address, options: options)
         options.readInterval = Self.slowReadInterval
         slowClient = try RefineryClient(address, options: options)
@@ -55,6 +59,7 @@ struct LoadCalls: Sendable {
             for try await event in client.generate(
                 mix.generationRequest(request.kind), timeout: timeout)
             {
+                sample.jobID = event.jobID
                 sample.take(event.content, at: time())
                 if case .image(let image) = event.content { png = image }
                 // Only of a job that is under way.

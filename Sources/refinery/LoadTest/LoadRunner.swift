@@ -56,7 +56,15 @@ struct LoadRunner: Sendable {
 /// Collects what the requests of a run became.
 actor LoadRecorder {
     private(set) var record = LoadRecord()
+    private let observe: @Sendable (LoadSample) -> Void
+
+    /// - Parameter observe: is told of each, too.
+    init(observe: @escaping @Sendable (LoadSample) -> Void = { _ in }) { self.observe = observe }
 
     func begin() { record.started += 1 }
-    func add(_ sample: LoadSample) { record.add(sample) }
+
+    func add(_ sample: LoadSample) {
+        record.add(sample)
+        observe(sample)
+    }
 }

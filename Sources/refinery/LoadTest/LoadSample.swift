@@ -42,6 +42,8 @@ struct LoadSample: Sendable {
     let start: Double
     /// How much later it did: this tool's own delay.
     var lateness = 0.0
+    /// Once it has been told.
+    var jobID: String?
     var acceptedTime: Double?
     var firstProgressTime: Double?
     var endTime = 0.0
