@@ -24,7 +24,7 @@ struct LoadRunner: Sendable {
                     group.addTask {
                         // Each caller's own requests: who is served first changes nobody's.
                         var number = client
-                        while !Task.isCancelled, ContinuousClock.now - begin < plan.duration {
+                        repeat {
                             let end = await make(number, at: .now, since: begin)
                             number += clients
                             // Who is refused does not ask again at once, and a server that is gone is
@@ -33,7 +33,7 @@ struct LoadRunner: Sendable {
                             case .refused, .failed: try? await Task.sleep(for: Self.pause)
                             case .finished, .cancelled, .cut: break
                             }
-                        }
+                        } while !Task.isCancelled && ContinuousClock.now - begin < plan.duration
                     }
                 }
             }
