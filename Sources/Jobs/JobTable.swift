@@ -200,6 +200,8 @@ struct JobTable {
         job.unitSeconds = (now - job.unitBegan).inSeconds
         job.waitsSince = now
         turns.worked(job)
+        // Whoever still holds the job does not hold what computed it.
+        if job.state == .ending { job.activity = nil }
         // It may have been asked to end meanwhile.
         if let reason = job.interruption { interrupt(job, reason) }
     }

@@ -145,6 +145,8 @@ final class EventCall {
             metadata["handoff"] = "\(plan.handoff.map { String($0.step) } ?? "none")"
         }
         if let error { metadata["code"] = "\(error.code.loggable())" }
+        // It holds the watcher, which holds the observer, which holds this.
+        handle = nil
         server.logger.debug("call ended", metadata: metadata)
         server.callDidEnd(method, with: error, after: nil)
         server.streamDidEnd()

@@ -1,7 +1,8 @@
 import Generation
-import Jobs
 import Metrics
 import Testing
+
+@testable import Jobs
 
 /// One text encoding, and for each of two pictures five steps and a decoding.
 private let unitCount = 13
@@ -57,6 +58,18 @@ private let unitCount = 13
         try expectGoodJob(scheduler)
         #expect(scheduler.metrics.snapshot.jobs.failed == 1)
         #expect(scheduler.metrics.snapshot.jobs.addsUp)
+    }
+
+    @Test func `lets go of what computed it, whoever still holds the job`() throws {
+        let shop = Workshop()
+        var asked = request("a", images: 2)
+        asked.steps = 3
+        try shop.submit(asked)
+        let job = try #require(shop.take())
+        shop.finish(job)
+        #expect(job.activity != nil)
+        shop.workUntilIdle()
+        #expect(shop.ends["a"] != nil && job.activity == nil)
     }
 
     @Test func `ends with the error of its making`() throws {

@@ -93,6 +93,38 @@ struct StressTests {
         print("\(count) connections that came and went: \(growth >> 10) KiB more than before")
     }
 
+    @Test func `calls that come and go leave nothing behind, nor do their jobs`() async throws {
+        let server = try await ServerProcess(ServerFolder(), data: "calls")
+        defer { server.kill() }
+        var request = Self.longJob
+        (request.steps, request.numberResults, request.width, request.height) = (1, 1, 64, 64)
+        let job = try await server.client.submit(request)
+        func watch(_ count: Int) async throws {
+            for _ in 0..<count { for try await _ in server.client.watch(job.id) {} }
+        }
+        func generate(_ count: Int) async throws {
+            for _ in 0..<count { for try await _ in server.client.generate(request) {} }
+        }
+        // Before that, caches fill.
+        try await generate(10)
+        try await watch(300)
+        let before = try ProcessFigures(of: server.processID)
+        try await watch(2000)
+        let watched = try ProcessFigures(of: server.processID)
+        try await generate(30)
+        let after = try ProcessFigures(of: server.processID)
+        let growth = [
+            watched.residentByteCount - before.residentByteCount,
+            after.residentByteCount - watched.residentByteCount,
+        ]
+        print(
+            "2000 Watch calls: \(growth[0] >> 10) KiB more than before; 30 jobs: \(growth[1] >> 10) KiB"
+        )
+        // What was left behind: 3 KiB for each call, and a job's prepared prompt, 1.2 MiB.
+        #expect(growth[0] < 2 << 20 && growth[1] < 10 << 20)
+        #expect(after.descriptorCount <= before.descriptorCount)
+    }
+
     @Test func `a server without descriptors to spare refuses politely, and recovers`() async throws
     {
         let server = try await ServerProcess(
