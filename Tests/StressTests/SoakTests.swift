@@ -26,7 +26,7 @@ struct SoakTests {
     }
 
     static let mix = LoadMix(
-        model: nil, refiner: "tiny-refiner",
+        model: "tiny-base", refiner: "tiny-refiner",
         sizes: [64, 64, 64, 128].map { ImageSize(height: $0, width: $0) }, steps: [3, 8],
         handoffs: [nil, 75], seedCount: 1, cancelShare: 0.1, cutShare: 0.15, slowShare: 0.05)
 
