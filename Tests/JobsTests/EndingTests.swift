@@ -62,9 +62,7 @@ private let unitCount = 13
 
     @Test func `lets go of what computed it, whoever still holds the job`() throws {
         let shop = Workshop()
-        var asked = request("a", images: 2)
-        asked.steps = 3
-        try shop.submit(asked)
+        try shop.submit(request("a", images: 2))
         let job = try #require(shop.take())
         shop.finish(job)
         #expect(job.activity != nil)

@@ -120,9 +120,10 @@ struct StressTests {
         print(
             "2000 Watch calls: \(growth[0] >> 10) KiB more than before; 30 jobs: \(growth[1] >> 10) KiB"
         )
-        // What was left behind: 3 KiB for each call, and a job's prepared prompt, 1.2 MiB.
-        #expect(growth[0] < 2 << 20 && growth[1] < 10 << 20)
-        #expect(after.descriptorCount <= before.descriptorCount)
+        // Before that was mended: nearly 1 KiB for each call, and 1.2 MiB for each job.
+        #expect(growth[0] < 1 << 20 && growth[1] < 10 << 20)
+        // The last connections may not be closed yet.
+        #expect(after.descriptorCount <= before.descriptorCount + 2)
     }
 
     @Test func `a server without descriptors to spare refuses politely, and recovers`() async throws
