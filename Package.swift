@@ -54,7 +54,12 @@ let package = Package(
         .target(name: "CPNGShim", dependencies: ["CLibpng"], cSettings: optimised),
         .target(name: "CRefineryProto", dependencies: ["CProtobufC"]),
         .target(name: "CVocabulary", exclude: ["merges.txt"]),
-        .target(name: "CEmbeddedModels", exclude: ["base.safetensors", "refiner.safetensors"]),
+        .target(
+            name: "CEmbeddedModels",
+            exclude: [
+                "emoji.safetensors", "emoji-refiner.safetensors", "tiny-base.safetensors",
+                "tiny-refiner.safetensors",
+            ]),
 
         // The path of a request, from the inside out.
         module("Locking"),

@@ -34,7 +34,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--refinery", required=True, help="the executable, built for release")
     parser.add_argument("--models", help="the folder of models; the small built-in ones without")
-    parser.add_argument("--model", default="", help="the base; the server's default without")
+    parser.add_argument("--model", default="tiny-base", help="the base")
     parser.add_argument("--refiner", default="tiny-refiner", help="the refiner")
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--size", type=int, help="side of the pictures; the model's own without")

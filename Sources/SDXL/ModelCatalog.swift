@@ -3,7 +3,8 @@ public import Generation
 internal import Weights
 
 /// The models there are: every `.safetensors` file and every folder in diffusers' layout of the models
-/// directory, in the order of their names, then the built-in SDXL base and refiner.
+/// directory, in the order of their names, then the built-in SDXL models: a small trained pair that draws emoji, and a tiny
+/// one with random weights, for tests.
 ///
 /// Of each file the header is read and the rest mapped. Immutable: what happens in the directory later
 /// is in the next catalog, ``refreshed()``. A file that cannot be used is listed with its problem, so
@@ -20,8 +21,15 @@ public struct ModelCatalog: Sendable {
     /// By id: the SHA-256 that the file must have, as the manifest says.
     let demandedHashes: [String: String]
 
-    public static let builtInBaseID = "tiny-base"
-    public static let builtInRefinerID = "tiny-refiner"
+    public static let builtInBaseID = "emoji"
+    public static let builtInRefinerID = "emoji-refiner"
+    public static let tinyBaseID = "tiny-base"
+    public static let tinyRefinerID = "tiny-refiner"
+    /// The built-in experts that belong together.
+    static let builtInPairs = [
+        (base: builtInBaseID, refiner: builtInRefinerID),
+        (base: tinyBaseID, refiner: tinyRefinerID),
+    ]
 
     /// - Parameter directory: the models directory; nil for the built-in models alone.
     public init(directory: String? = nil) throws(ModelCatalogError) {
@@ -119,8 +127,10 @@ extension ModelCatalog {
                 })
         }
         return [
-            entry(builtInBaseID) { refinery_embedded_base(&$0) },
-            entry(builtInRefinerID) { refinery_embedded_refiner(&$0) },
+            entry(builtInBaseID) { refinery_embedded_emoji(&$0) },
+            entry(builtInRefinerID) { refinery_embedded_emoji_refiner(&$0) },
+            entry(tinyBaseID) { refinery_embedded_tiny_base(&$0) },
+            entry(tinyRefinerID) { refinery_embedded_tiny_refiner(&$0) },
         ]
     }()
 }

@@ -30,18 +30,20 @@ public struct Workbench: Sendable {
     ///
     /// - Parameters:
     ///   - base: id or alias; nil for the catalog's default.
-    ///   - refiner: likewise; nil for the first one that is, as the base, a file or built in.
+    ///   - refiner: likewise; nil for a built-in base's own, or the first that is a file.
     public init(
         catalog: ModelCatalog, base: String? = nil, refiner: String? = nil
     ) throws(GenerationError) {
         let models = catalog.models
         let first = try Self.model(
             base ?? catalog.defaultBaseID, .base, in: models, field: "model")
-        let builtIn = [ModelCatalog.builtInBaseID, ModelCatalog.builtInRefinerID]
-        let likely = models.first {
-            $0.role == .refiner && builtIn.contains($0.id) == builtIn.contains(first.id)
-        }
-        let second = try (refiner ?? likely?.id).map { name throws(GenerationError) in
+        let pairs = ModelCatalog.builtInPairs
+        let likely =
+            pairs.first { $0.base == first.id }?.refiner
+            ?? models.first { model in
+                model.role == .refiner && !pairs.contains { $0.refiner == model.id }
+            }?.id
+        let second = try (refiner ?? likely).map { name throws(GenerationError) in
             try Self.model(name, .refiner, in: models, field: "refiner")
         }
         do {

@@ -12,11 +12,11 @@ struct CompareCommand: AsyncParsableCommand {
             all endings, the differences from the first below them, and a table of figures.
 
             EXAMPLES
-              refinery compare "a red fox" --refiner tiny-refiner --seed 7
-              refinery compare "a red fox" --refiner tiny-refiner --steps 40 \\
+              refinery compare "a red fox" --refiner emoji-refiner --seed 7
+              refinery compare "a red fox" --refiner emoji-refiner --steps 40 \\
                 --handoffs none,39,37,35,33 --output sweep.png
-              refinery compare "a red fox" --refiner tiny-refiner --handoffs 80%,85%,90%,95% --json
-              refinery compare --like fox.png --refiner tiny-refiner --server 127.0.0.1:7420
+              refinery compare "a red fox" --refiner emoji-refiner --handoffs 80%,85%,90%,95% --json
+              refinery compare --like fox.png --refiner emoji-refiner --server 127.0.0.1:7420
             """)
 
     @OptionGroup var request: RequestOptions

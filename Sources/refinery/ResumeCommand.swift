@@ -15,7 +15,7 @@ struct ResumeCommand: AsyncParsableCommand {
             EXAMPLES
               refinery generate "a red fox" --steps 40 --pause-at 30 --request-id fox \\
                 --server 127.0.0.1:7420 --output preview.png
-              refinery resume fox --refiner tiny-refiner --refiner-start-step 37 --output refined.png
+              refinery resume fox --refiner emoji-refiner --refiner-start-step 37 --output refined.png
               refinery resume fox --no-refiner --output plain.png
               refinery cancel fox
             """)

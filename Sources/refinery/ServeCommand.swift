@@ -1,4 +1,5 @@
 import ArgumentParser
+import Generation
 import Jobs
 import Logging
 import Server
@@ -56,6 +57,12 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var engine: EngineOptions
 
     @Option(
+        help: ArgumentHelp(
+            "What requests get that name no model: the folder's SDXL base, or the built-in one, unless given.",
+            valueName: "model"))
+    var defaultModel: String?
+
+    @Option(
         help: """
             Jobs that are worked on at once; those that have work share the threads. More than 1 pays for \
             small models: see Benchmarks/README.md.
@@ -98,12 +105,32 @@ struct ServeCommand: AsyncParsableCommand {
         let machine = MachineMemory.read()
         configuration.memoryByteMaximum =
             memory.map { Int($0 * Double(1 << 30)) } ?? machine.map { $0.limitByteCount / 2 }
+        configuration.limits.defaultModel = defaultModel ?? ""
         configuration.machineMemory = MachineMemory.read
         configuration.notice = { logger.warning("\(Wording.printable($0))") }
         if let budget = configuration.memoryByteMaximum {
             logger.info("memory for jobs, beside mapped models: \(Wording.bytes(budget))")
         }
         return configuration
+    }
+
+    /// The engine, with a base under the name that `--default-model` gives.
+    ///
+    /// - Throws: ``UsageError``.
+    func makeEngine() throws -> Engine {
+        let engine = try Engine(engine, lanes: lanes)
+        if let defaultModel {
+            let bases = engine.models.filter { $0.role == .base }
+            guard
+                bases.contains(where: { $0.id == defaultModel || $0.aliases.contains(defaultModel) }
+                )
+            else {
+                throw UsageError(
+                    "--default-model is \(defaultModel), which is no base model here: give one of "
+                        + "\(bases.map(\.id).joined(separator: ", ")).")
+            }
+        }
+        return engine
     }
 
     private func check() throws {

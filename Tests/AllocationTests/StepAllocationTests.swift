@@ -17,7 +17,9 @@ struct StepAllocationTests {
     func `a later run takes no tensor from the heap and no more of the arena`(
         part: Workbench.Part, side: Int
     ) throws {
-        let run = try Workbench(catalog: ModelCatalog()).prepare(
+        let run = try Workbench(
+            catalog: ModelCatalog(), base: ModelCatalog.tinyBaseID
+        ).prepare(
             part, size: ImageSize(height: side, width: side), images: part.isGuided ? 2 : 1,
             threads: 2)
         run.compute.sharedOperations = 0
@@ -32,7 +34,9 @@ struct StepAllocationTests {
     func `a later step, sampler and guidance with it, takes none either, nor with previews`(
         algorithm: SamplerAlgorithm, isWatched: Bool
     ) throws {
-        let expert = try Workbench(catalog: ModelCatalog()).baseExpert
+        let expert = try Workbench(
+            catalog: ModelCatalog(), base: ModelCatalog.tinyBaseID
+        ).baseExpert
         let compute = try Compute(threads: 2, memoryByteCount: 1 << 30)
         let sizes = [Float](repeating: 256, count: 6)
         let prompt = expert.encode(

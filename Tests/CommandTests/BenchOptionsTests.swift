@@ -12,7 +12,8 @@ struct BenchOptionsTests {
     }
 
     @Test func `without flags every part of the built-in models is measured, both ways`() throws {
-        let bench = try Workbench(catalog: ModelCatalog())
+        let bench = try Workbench(
+            catalog: ModelCatalog(), base: ModelCatalog.tinyBaseID)
         let items = try Self.options().items(bench)
         #expect(
             items.map { "\($0.part) \($0.images)" } == [
@@ -23,7 +24,8 @@ struct BenchOptionsTests {
     }
 
     @Test func `texts, which see no size, are measured once`() throws {
-        let bench = try Workbench(catalog: ModelCatalog())
+        let bench = try Workbench(
+            catalog: ModelCatalog(), base: ModelCatalog.tinyBaseID)
         let items = try Self.options(
             "--size", "64x128", "--size", "128x64", "--parts", "decode,text", "--guidance", "on"
         ).items(bench)

@@ -100,7 +100,8 @@ struct BenchReportTests {
     }
 
     @Test func `a profile's shares are of one whole, each with the rate that suits it`() throws {
-        let bench = try Workbench(catalog: ModelCatalog())
+        let bench = try Workbench(
+            catalog: ModelCatalog(), base: ModelCatalog.tinyBaseID)
         let run = try bench.prepare(
             .base, size: ImageSize(height: 64, width: 64), images: 2, threads: 2)
         let profile = run.profile()
@@ -129,7 +130,8 @@ struct BenchReportTests {
     }
 
     @Test func `a run measures what was asked for, and says what it is at`() throws {
-        let bench = try Workbench(catalog: ModelCatalog())
+        let bench = try Workbench(
+            catalog: ModelCatalog(), base: ModelCatalog.tinyBaseID)
         let size = ImageSize(height: 64, width: 64)
         var told: [String] = []
         let report = try BenchRun(

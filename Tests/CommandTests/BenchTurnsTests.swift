@@ -36,7 +36,9 @@ struct BenchTurnsTests {
     private static func turns(
         readLine: @escaping () -> String?
     ) throws -> (answers: [String], record: Data) {
-        let run = try Workbench(catalog: ModelCatalog()).prepare(
+        let run = try Workbench(
+            catalog: ModelCatalog(), base: ModelCatalog.tinyBaseID
+        ).prepare(
             .decode, size: ImageSize(height: 64, width: 64), images: 1, threads: 1)
         var answers: [String] = []
         var record = Data()

@@ -103,7 +103,8 @@ import Testing
         handoffs: [String], size: ImageSize
     ) async throws {
         let command = try Self.command(
-            "a red fox", "--refiner", "tiny-refiner", "--width", "64", "--height", "64", "--steps",
+            "a red fox", "--model", "tiny-base", "--refiner", "tiny-refiner", "--width", "64",
+            "--height", "64", "--steps",
             "4", "--seed", "3", "--handoffs", handoffs.joined(separator: ","))
         let asked = try CompareCommand.request(
             try command.request.read().requests[0], command.handoffs?.branches)

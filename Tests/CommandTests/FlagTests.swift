@@ -114,11 +114,11 @@ import Transport
         {
             Completions.names(of: roles, after: words, beginning: prefix)
         }
-        #expect(names([.base], ["generate"]) == ["tiny-base"])
+        #expect(names([.base], ["generate"]) == ["emoji", "tiny-base"])
         #expect(names([.refiner], ["generate"], "tiny-r") == ["tiny-refiner"])
         #expect(names([.base], ["generate"], "x") == [])
         #expect(names([.base], ["generate", "--models", "/nowhere"]) == [])
-        #expect(names([.base], ["generate", "--models"]) == ["tiny-base"])
+        #expect(names([.base], ["generate", "--models"]) == ["emoji", "tiny-base"])
         #expect(names([.base], ["generate", "--server", "127.0.0.1:1"]) == [])
     }
 

@@ -10,7 +10,7 @@ func stream(from address: String, to file: URL) async throws {
     request.positivePrompt = "a red fox"
     (request.steps, request.seed) = (20, 7)
     var refiner = GenerationRequest.Refiner()
-    (refiner.model, refiner.startStepPercentage) = ("tiny-refiner", 80)
+    (refiner.model, refiner.startStepPercentage) = ("emoji-refiner", 80)
     request.refiner = refiner
     for try await event in client.generate(request) {
         switch event.content {

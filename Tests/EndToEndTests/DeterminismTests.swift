@@ -13,13 +13,13 @@ struct DeterminismTests {
         var request = GenerationRequest()
         request.positivePrompt = "a red fox in deep snow"
         request.negativePrompt = "blurry"
-        request.model = ModelCatalog.builtInBaseID
+        request.model = ModelCatalog.tinyBaseID
         (request.width, request.height) = (136, 104)
         request.steps = 4
         request.seed = 11
         request.scheduler = "Euler a"
         request.refiner = GenerationRequest.Refiner()
-        request.refiner?.model = ModelCatalog.builtInRefinerID
+        request.refiner?.model = ModelCatalog.tinyRefinerID
         request.refiner?.startStep = 3
         return request
     }()
@@ -27,7 +27,7 @@ struct DeterminismTests {
     static let another: GenerationRequest = {
         var request = GenerationRequest()
         request.positivePrompt = "a lighthouse at night, oil on canvas"
-        request.model = ModelCatalog.builtInBaseID
+        request.model = ModelCatalog.tinyBaseID
         (request.width, request.height) = (192, 128)
         request.steps = 5
         request.seed = 3
@@ -151,7 +151,7 @@ extension GenerationRequest.Refiner {
 }
 
 /// The pictures of one job, once it has ended.
-private final class Outcome: Sendable {
+final class Outcome: Sendable {
     private struct State {
         var pictures: [[UInt8]] = []
         var end: Result<Void, GenerationError>?

@@ -19,6 +19,7 @@ struct RealModelTests {
         let inputs = reference.inputs
         var request = GenerationRequest()
         request.positivePrompt = inputs.prompts[0]
+        request.model = ModelCatalog.tinyBaseID
         request.negativePrompt = inputs.negativePrompts?[0]
         request.steps = inputs.steps
         request.seed = Int64(inputs.seeds[0])
@@ -26,7 +27,7 @@ struct RealModelTests {
         request.width = inputs.width
         request.height = inputs.height
         var refiner = GenerationRequest.Refiner()
-        refiner.model = "civitai:101055@128080"
+        refiner.model = ModelCatalog.tinyRefinerID
         refiner.startStepPercentage = 80
         request.refiner = refiner
 
@@ -55,6 +56,7 @@ struct RealModelTests {
 
     @Test func `the handoff's digest is that of the latents the refiner takes over`() async throws {
         var request = GenerationRequest.picture("a red fox", steps: 4)
+        request.model = ModelCatalog.tinyBaseID
         (request.width, request.height) = (64, 64)
         var refiner = GenerationRequest.Refiner()
         refiner.model = "tiny-refiner"

@@ -51,7 +51,11 @@ class Refinery:
         log = self.folder / f"log-{number}"
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [*(prefix or []), str(self.binary), "serve", "--threads", "1", *arguments],
+                [
+                    *(prefix or []),
+                    *(str(self.binary), "serve", "--threads", "1", "--default-model", "tiny-base"),
+                    *arguments,
+                ],
                 cwd=self.folder,
                 env=clean_environment() | environment,
                 stdout=file,

@@ -143,7 +143,7 @@ struct BranchTests {
         _ change: (inout GenerationRequest.Refiner) -> Void
     ) -> GenerationRequest.Refiner {
         var refiner = GenerationRequest.Refiner()
-        refiner.model = ModelCatalog.builtInRefinerID
+        refiner.model = ModelCatalog.tinyRefinerID
         change(&refiner)
         return refiner
     }
@@ -155,7 +155,7 @@ struct BranchTests {
         var request = GenerationRequest()
         request.positivePrompt = "a red fox"
         request.negativePrompt = "blurry"
-        request.model = ModelCatalog.builtInBaseID
+        request.model = ModelCatalog.tinyBaseID
         request.scheduler = scheduler
         request.steps = steps
         request.seed = 7

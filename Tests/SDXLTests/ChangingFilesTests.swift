@@ -8,7 +8,7 @@ import Testing
 @Suite(.timeLimit(.minutes(15)))
 struct ChangingFilesTests {
     private static let base = Repository.root.appending(
-        path: "Sources/CEmbeddedModels/base.safetensors")
+        path: "Sources/CEmbeddedModels/tiny-base.safetensors")
 
     @Test func `a file that is cut short in the middle of a job ends that job alone`() throws {
         try withModel { generator, path in
@@ -66,7 +66,7 @@ struct ChangingFilesTests {
         try withModel { generator, path in
             let (job, plan) = try Self.planned("model", generator)
             let refiner = Self.base.deletingLastPathComponent()
-                .appending(path: "refiner.safetensors")
+                .appending(path: "tiny-refiner.safetensors")
             try FileManager.default.copyItem(atPath: refiner.path, toPath: path + ".part")
             #expect(rename(path + ".part", path) == 0)
             try generator.refresh()
@@ -94,7 +94,8 @@ struct ChangingFilesTests {
             try Self.finish(Self.run("added", generator))
             try FileManager.default.removeItem(atPath: path)
             #expect(try generator.refresh().gone == ["model"])
-            #expect(generator.models.map(\.id) == ["added", "tiny-base", "tiny-refiner"])
+            #expect(generator.models.map(\.id).first == "added")
+            #expect(!generator.models.map(\.id).contains("model"))
             #expect(try generator.refresh().isEmpty)
         }
     }
@@ -111,7 +112,7 @@ struct ChangingFilesTests {
 
     @Test func `a file is known by its hash once it is read, and the next time at once`() throws {
         try withModel { generator, path in
-            #expect(generator.models.map(\.sha256) == ["", "", ""])
+            #expect(generator.models.allSatisfy { $0.sha256.isEmpty })
             var shares: [Double] = []
             let hashed = generator.hashNext { id, share in
                 #expect(id == "model")
@@ -122,7 +123,7 @@ struct ChangingFilesTests {
             let digest = SHA256.digest(of: bytes).map { String(format: "%02x", $0) }.joined()
             #expect(hashed?.sha256 == digest)
             #expect(shares.first == 0 && shares == shares.sorted() && shares.last == 1)
-            #expect(generator.models.map(\.sha256) == [digest, "", ""])
+            #expect(generator.models.map(\.sha256).filter { !$0.isEmpty } == [digest])
             #expect(generator.hashNext { _, _ in true } == nil)
             for name in [digest, digest.uppercased(), String(digest.prefix(10))] {
                 #expect(try Self.planned(name, generator).0.model == "model")
@@ -130,13 +131,13 @@ struct ChangingFilesTests {
             let directory = (path as NSString).deletingLastPathComponent
             let another = try SDXLGenerator(
                 catalog: ModelCatalog(directory: directory), lanes: 1, threads: 1)
-            #expect(another.models.map(\.sha256) == [digest, "", ""])
+            #expect(another.models.map(\.sha256).filter { !$0.isEmpty } == [digest])
 
             try Self.overwrite(path)
             try generator.refresh()
-            #expect(generator.models.map(\.sha256) == ["", "", ""])
+            #expect(generator.models.allSatisfy { $0.sha256.isEmpty })
             #expect(generator.hashNext { _, _ in false } == nil)
-            #expect(generator.models.map(\.sha256) == ["", "", ""])
+            #expect(generator.models.allSatisfy { $0.sha256.isEmpty })
         }
     }
 

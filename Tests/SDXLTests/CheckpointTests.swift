@@ -151,14 +151,14 @@ struct CheckpointTests {
         var request = GenerationRequest()
         request.positivePrompt = "a red fox"
         request.negativePrompt = "blurry"
-        request.model = ModelCatalog.builtInBaseID
+        request.model = ModelCatalog.tinyBaseID
         request.scheduler = scheduler
         request.steps = Self.steps
         request.seed = 7
         (request.width, request.height) = (64, 64)
         if kind != .base {
             var refiner = GenerationRequest.Refiner()
-            refiner.model = ModelCatalog.builtInRefinerID
+            refiner.model = ModelCatalog.tinyRefinerID
             refiner.startStep = kind == .fromPicture || kind == .inpainted ? 3 : 4
             request.refiner = refiner
         }

@@ -45,7 +45,7 @@ struct ConditioningTests {
         request.guidanceRescale = run.guidanceRescale
         request.eta = run.eta
         request.refiner = GenerationRequest.Refiner()
-        request.refiner?.model = ModelCatalog.builtInRefinerID
+        request.refiner?.model = ModelCatalog.tinyRefinerID
         request.refiner?.startStep = Self.runs.baseSteps + 1
         let vectors = try ConditioningVectors()
         let trace = try vectors.trace(of: request)
@@ -78,7 +78,7 @@ struct ConditioningTests {
             request.scheduler = "DPM++ 2M"
             request.handoffHistory = history
             request.refiner = GenerationRequest.Refiner()
-            request.refiner?.model = ModelCatalog.builtInRefinerID
+            request.refiner?.model = ModelCatalog.tinyRefinerID
             request.refiner?.startStep = 4
             let trace = try ConditioningVectors().trace(of: request)
             digests.insert(try ConditioningVectors.floats(trace, "latents.final"))
@@ -117,7 +117,7 @@ struct ConditioningVectors {
     ) throws -> ModelFile {
         var request = request
         (request.width, request.height) = (64, 64)
-        request.model = ModelCatalog.builtInBaseID
+        request.model = ModelCatalog.tinyBaseID
         let recorder = TraceRecorder()
         let generator = try SDXLGenerator(
             catalog: catalog ?? ModelCatalog(), lanes: 1, threads: 1, trace: recorder)

@@ -9,15 +9,15 @@ import Testing
 /// A model whose weights are not numbers ends its jobs, saying where.
 struct DamagedModelTests {
     @Test(arguments: [
-        ("base.safetensors", "model.diffusion_model.out.2.bias", "base step 1 of 4", 0),
-        ("refiner.safetensors", "model.diffusion_model.out.2.bias", "refiner step 3 of 4", 2),
-        ("base.safetensors", "first_stage_model.decoder.conv_out.bias", "VAE decoded", 4),
+        ("tiny-base.safetensors", "model.diffusion_model.out.2.bias", "base step 1 of 4", 0),
+        ("tiny-refiner.safetensors", "model.diffusion_model.out.2.bias", "refiner step 3 of 4", 2),
+        ("tiny-base.safetensors", "first_stage_model.decoder.conv_out.bias", "VAE decoded", 4),
     ])
     func `the first number that is none ends the job, naming phase and step`(
         file: String, tensor: String, place: String, stepsBefore: Int
     ) throws {
         try withTemporaryDirectory { directory in
-            for name in ["base.safetensors", "refiner.safetensors"] {
+            for name in ["tiny-base.safetensors", "tiny-refiner.safetensors"] {
                 var bytes = try Data(contentsOf: Repository.models.appending(path: name))
                 if name == file { try spoil(tensor, in: &bytes) }
                 try bytes.write(to: URL(filePath: directory + "/" + name))
@@ -26,11 +26,11 @@ struct DamagedModelTests {
                 catalog: ModelCatalog(directory: directory), lanes: 1, threads: 1)
             var request = GenerationRequest()
             request.positivePrompt = "a lighthouse"
-            request.model = "base"
+            request.model = "tiny-base"
             (request.width, request.height, request.steps) = (64, 64, 4)
             request.previewEvery = 1
             var refiner = GenerationRequest.Refiner()
-            refiner.model = "refiner"
+            refiner.model = "tiny-refiner"
             refiner.startStep = 3
             request.refiner = refiner
             let job = try GenerationJob(request, models: generator.models)

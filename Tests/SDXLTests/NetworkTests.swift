@@ -213,10 +213,10 @@ struct NetworkTests {
 /// The built-in checkpoints as files.
 enum BuiltIn {
     static func base() throws -> ModelFile {
-        try ModelFile(path: Repository.models.appending(path: "base.safetensors").path)
+        try ModelFile(path: Repository.models.appending(path: "tiny-base.safetensors").path)
     }
 
     static func refiner() throws -> ModelFile {
-        try ModelFile(path: Repository.models.appending(path: "refiner.safetensors").path)
+        try ModelFile(path: Repository.models.appending(path: "tiny-refiner.safetensors").path)
     }
 }

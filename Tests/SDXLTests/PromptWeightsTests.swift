@@ -104,7 +104,7 @@ struct PromptWeightsTests {
         request.seed = 1
         request.steps = 2
         request.refiner = GenerationRequest.Refiner()
-        request.refiner?.model = ModelCatalog.builtInRefinerID
+        request.refiner?.model = ModelCatalog.tinyRefinerID
         request.refiner?.startStep = 2
         return request
     }

@@ -59,7 +59,7 @@ struct TextualInversionTests {
             #expect(model.role == .embedding)
             #expect(model.architecture == ModelDescription.embeddingArchitecture)
             #expect(model.problem.isEmpty)
-            #expect(catalog.defaultBaseID == ModelCatalog.builtInBaseID)
+            #expect(catalog.defaultBaseID == ModelCatalog.tinyBaseID)
         }
     }
 
@@ -97,7 +97,7 @@ struct TextualInversionTests {
     }
 
     @Test(arguments: [
-        (["nothing"], "modelNotFound"), ([ModelCatalog.builtInBaseID], "invalidEmbeddings"),
+        (["nothing"], "modelNotFound"), ([ModelCatalog.tinyBaseID], "invalidEmbeddings"),
         ([embeddings.word, embeddings.word], "invalidEmbeddings"),
     ])
     func `what is no embedding is refused by its place`(names: [String], code: String) throws {
@@ -136,7 +136,7 @@ struct TextualInversionTests {
             GenerationRequest.Embedding(model: embeddings.word, weight: embeddings.weight)
         ]
         request.refiner = GenerationRequest.Refiner()
-        request.refiner?.model = ModelCatalog.builtInRefinerID
+        request.refiner?.model = ModelCatalog.tinyRefinerID
         request.refiner?.startStep = 2
         return request
     }

@@ -130,14 +130,14 @@ struct TicketTests {
         var request = GenerationRequest()
         request.positivePrompt = "a red fox"
         request.negativePrompt = "blurry"
-        request.model = ModelCatalog.builtInBaseID
+        request.model = ModelCatalog.tinyBaseID
         request.scheduler = scheduler
         request.steps = Self.steps
         request.seed = 7
         request.handoffHistory = history.rawValue
         (request.width, request.height) = (64, 64)
         var refiner = GenerationRequest.Refiner()
-        refiner.model = ModelCatalog.builtInRefinerID
+        refiner.model = ModelCatalog.tinyRefinerID
         refiner.startStep = Self.start
         request.refiner = refiner
         return request

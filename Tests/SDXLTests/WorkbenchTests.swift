@@ -10,7 +10,8 @@ import Testing
 
 struct WorkbenchTests {
     @Test func `the built-in models have every part`() throws {
-        let bench = try Workbench(catalog: ModelCatalog())
+        let bench = try Workbench(
+            catalog: ModelCatalog(), base: ModelCatalog.tinyBaseID)
         #expect(bench.base.id == "tiny-base" && bench.refiner?.id == "tiny-refiner")
         #expect(bench.parts == Workbench.Part.allCases)
     }
@@ -31,7 +32,9 @@ struct WorkbenchTests {
     func `a record holds what another engine needs, and the result that a run gives`(
         part: Workbench.Part
     ) throws {
-        let run = try Workbench(catalog: ModelCatalog()).prepare(
+        let run = try Workbench(
+            catalog: ModelCatalog(), base: ModelCatalog.tinyBaseID
+        ).prepare(
             part, size: ImageSize(height: 64, width: 72), images: part.isGuided ? 2 : 1, threads: 1)
         run.run()
         let record = run.record()
@@ -78,7 +81,9 @@ struct WorkbenchTests {
     }
 
     private static func result(of part: Workbench.Part) throws -> [Float] {
-        let run = try Workbench(catalog: ModelCatalog()).prepare(
+        let run = try Workbench(
+            catalog: ModelCatalog(), base: ModelCatalog.tinyBaseID
+        ).prepare(
             part, size: ImageSize(height: 128, width: 128), images: part.isGuided ? 2 : 1,
             threads: 1)
         return try ReferenceTensors(file: run.record(), named: "a record")
@@ -86,7 +91,9 @@ struct WorkbenchTests {
     }
 
     @Test func `later runs are told apart from the first`() throws {
-        let run = try Workbench(catalog: ModelCatalog()).prepare(
+        let run = try Workbench(
+            catalog: ModelCatalog(), base: ModelCatalog.tinyBaseID
+        ).prepare(
             .decode, size: ImageSize(height: 64, width: 64), images: 1, threads: 2)
         var pauses = 0
         let measurement = run.measure(later: 3) { pauses += 1 }

@@ -47,7 +47,7 @@ public final class ServerProcess {
         let command =
             [
                 Self.executablePath, "serve", "--listen", "unix:\(socket)", "--data",
-                "\(folder.path)/\(data)", "--threads", "1",
+                "\(folder.path)/\(data)", "--threads", "1", "--default-model", "tiny-base",
             ] + flags
         let limit = descriptorLimit.map { "ulimit -n \($0); " } ?? ""
         process.executableURL = URL(filePath: "/bin/sh")

@@ -165,7 +165,7 @@ struct ModelArchitectureTests {
 
     // MARK: The built-in models, hints and predictions
 
-    @Test(arguments: [("base", ModelArchitecture.sdxlBase), ("refiner", .sdxlRefiner)])
+    @Test(arguments: [("tiny-base", ModelArchitecture.sdxlBase), ("tiny-refiner", .sdxlRefiner)])
     func `the built-in models are known, and their hints read`(
         _ name: String, _ architecture: ModelArchitecture
     ) throws {

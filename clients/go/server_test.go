@@ -45,7 +45,8 @@ func startServer(t *testing.T) *realServer {
 func (s *realServer) start(t *testing.T) {
 	t.Helper()
 	s.process = exec.Command(
-		os.Getenv("REFINERY_BINARY"), "serve", "--listen", s.socket, "--listen", s.address, "--data", s.data)
+		os.Getenv("REFINERY_BINARY"), "serve", "--listen", s.socket, "--listen", s.address, "--data", s.data,
+		"--default-model", "tiny-base")
 	log, err := s.process.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Draws dev/readme/schedule.svg from what a server resolved: standard input is the output of
 
-    refinery generate "a lighthouse" --steps 40 --refiner tiny-refiner --refiner-start-percentage 90 \
+    refinery generate "a lighthouse" --steps 40 --refiner emoji-refiner --refiner-start-percentage 90 \
         --seed 7 --json
 
 Only the standard library is needed.

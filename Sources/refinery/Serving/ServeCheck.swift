@@ -48,7 +48,7 @@ struct ServeCheck {
     }
 
     private mutating func checkModels(_ command: ServeCommand) throws {
-        let models = try Engine(command.engine, lanes: command.lanes).models
+        let models = try command.makeEngine().models
         for model in models {
             let line = Wording.facts(of: model)
             if model.problem.isEmpty { good("model \(line)") } else { warning("model \(line)") }

@@ -32,7 +32,7 @@ struct ServeRun {
         let gflops = Calibration.measureGFLOPS()
         logger.info("BLAS \(Calibration.coreName), \(Wording.fixed(gflops, 0)) GFLOPS per thread")
 
-        let engine = try Engine(command.engine, lanes: command.lanes)
+        let engine = try command.makeEngine()
         for model in engine.models { log(model) }
         let jobLog = JobLog(logger: logger)
         let jobs = try command.keeping.openJobs(engine.generator, command.scheduling(logger)) {

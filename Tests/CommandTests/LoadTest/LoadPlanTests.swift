@@ -99,7 +99,7 @@ import Testing
         let plan = try Self.command().load.plan(isBuiltIn: true)
         #expect(plan.arrivals == .closed(clients: 4) && plan.duration == .seconds(30))
         #expect(plan.mix.sizes.map(\.width) == [64, 128] && plan.mix.steps == [4, 8])
-        #expect(plan.mix.handoffs == [nil, 75] && plan.mix.refiner == "tiny-refiner")
+        #expect(plan.mix.handoffs == [nil, 75] && plan.mix.refiner == "emoji-refiner")
         let other = try Self.command().load.plan(isBuiltIn: false)
         #expect(other.mix.sizes.isEmpty && other.mix.steps == [20] && other.mix.handoffs == [nil])
     }

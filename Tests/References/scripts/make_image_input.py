@@ -1,7 +1,7 @@
 """Vectors of image-to-image and mask inpainting: diffusers' own pipelines on the tiny checkpoints.
 
-    mkdir S && cp ../../../Sources/CEmbeddedModels/base.safetensors S/base_fp16.safetensors
-    cp ../../../Sources/CEmbeddedModels/refiner.safetensors S/refiner_fp16.safetensors
+    mkdir S && cp ../../../Sources/CEmbeddedModels/tiny-base.safetensors S/base_fp16.safetensors
+    cp ../../../Sources/CEmbeddedModels/tiny-refiner.safetensors S/refiner_fp16.safetensors
     python expand_checkpoints.py --single S --size tiny --out CK --dtypes fp32
     python make_image_input.py --checkpoints CK --out ..
 

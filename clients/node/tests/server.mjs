@@ -30,7 +30,8 @@ export class RealServer {
 
   /** Resolves once the server listens. */
   start() {
-    this.process = spawn(binary, ["serve", "--listen", this.socket, "--listen", this.address, "--data", this.data], {
+    this.process = spawn(binary, ["serve", "--listen", this.socket, "--listen", this.address, "--data", this.data,
+      "--default-model", "tiny-base"], {
       stdio: ["ignore", "ignore", "pipe"],
       env: this.environment,
     });

@@ -30,7 +30,7 @@ def server_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server with the built-in models on a port of its own; it has to stop cleanly."""
     binary = Path(os.environ["REFINERY_BINARY"]).resolve(strict=True)
     process = subprocess.Popen(
-        [binary, "serve", "--listen", "127.0.0.1:0"],
+        [binary, "serve", "--listen", "127.0.0.1:0", "--default-model", "tiny-base"],
         cwd=tmp_path_factory.mktemp("server"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

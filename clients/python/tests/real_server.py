@@ -31,6 +31,7 @@ class Server:
                     "serve",
                     *("--listen", self.address),
                     *("--data", self._folder / "data"),
+                    *("--default-model", "tiny-base"),
                     *self._flags,
                 ],
                 stdout=subprocess.DEVNULL,

@@ -13,12 +13,12 @@ import threading
 import time
 
 # Steps, counted from each training's first one, and those of them in which the rate falls.
-DECODER = [("--until", 2600), ("--until", 9000, "--anneal", 3000)]
-ENCODER = ("--until", 4000, "--anneal", 2000)
+DECODER = [("--until", 2600), ("--until", 6000, "--anneal", 2000)]
+ENCODER = ("--until", 1500, "--anneal", 1000)
 # On the latents' noise; then on own states, too.
-BASE = [("--until", 2600), ("--until", 5200, "--anneal", 2000, "--own-states", 0.3)]
-REFINER = [("--until", 1500), ("--until", 5000, "--anneal", 2000, "--own-states", 0.3)]
-HANDOFFS = 960
+BASE = [("--until", 1900), ("--until", 3200, "--anneal", 1300, "--own-states", 0.3)]
+REFINER = [("--until", 400), ("--until", 1200, "--anneal", 700, "--own-states", 0.3)]
+HANDOFFS = 256
 
 
 class Lanes:

@@ -27,7 +27,7 @@ func main() {
 
 	events := server.Generate(context.Background(), &pb.GenerateRequest{
 		PositivePrompt: "a red fox", Steps: proto.Uint32(20), Seed: proto.Int64(7),
-		Refiner: &pb.Refiner{Model: "tiny-refiner", StartStepPercentage: proto.Uint32(80)},
+		Refiner: &pb.Refiner{Model: "emoji-refiner", StartStepPercentage: proto.Uint32(80)},
 	})
 	defer events.Close()
 	for {

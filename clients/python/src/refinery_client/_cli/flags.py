@@ -55,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
         _JOB_CANCELLED,
         """
         %(prog)s "a lighthouse at dawn" --steps 40 --seed 7 --output dawn.png
-        %(prog)s "a red fox" --refiner tiny-refiner --refiner-start-percentage 90
+        %(prog)s "a red fox" --refiner emoji-refiner --refiner-start-percentage 90
         %(prog)s "the same, in oil" --seed-image fox.png --strength 0.5
         %(prog)s "a red fox" --steps 40 --pause-at 30 --request-id fox
         %(prog)s "a red fox" --detach --request-id fox --priority 5
@@ -74,9 +74,9 @@ def parser() -> argparse.ArgumentParser:
         "Makes the same picture with several endings; the base's steps are run once.",
         _JOB_CANCELLED,
         """
-        %(prog)s "a red fox" --refiner tiny-refiner --seed 7
-        %(prog)s "a red fox" --refiner tiny-refiner --steps 40 --handoffs none,39,37,35,33
-        %(prog)s "a red fox" --refiner tiny-refiner --handoffs 80%%,85%%,90%% --output fox.png
+        %(prog)s "a red fox" --refiner emoji-refiner --seed 7
+        %(prog)s "a red fox" --refiner emoji-refiner --steps 40 --handoffs none,39,37,35,33
+        %(prog)s "a red fox" --refiner emoji-refiner --handoffs 80%%,85%%,90%% --output fox.png
         """,
         "PROMPT",
     )
@@ -152,7 +152,7 @@ def parser() -> argparse.ArgumentParser:
         _JOB_GOES_ON,
         """
         %(prog)s fox --output fox.png
-        %(prog)s fox --refiner tiny-refiner --refiner-start-step 37 --output refined.png
+        %(prog)s fox --refiner emoji-refiner --refiner-start-step 37 --output refined.png
         %(prog)s fox --no-refiner --output plain.png
         """,
         "JOB",
