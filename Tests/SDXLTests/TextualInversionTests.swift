@@ -59,7 +59,7 @@ struct TextualInversionTests {
             #expect(model.role == .embedding)
             #expect(model.architecture == ModelDescription.embeddingArchitecture)
             #expect(model.problem.isEmpty)
-            #expect(catalog.defaultBaseID == ModelCatalog.tinyBaseID)
+            #expect(catalog.defaultBaseID == ModelCatalog.builtInBaseID)
         }
     }
 
@@ -129,6 +129,7 @@ struct TextualInversionTests {
         var request = GenerationRequest()
         request.positivePrompt = prompt
         request.negativePrompt = "blurry"
+        request.model = ModelCatalog.tinyBaseID
         request.cfgScale = 1
         request.seed = 1
         request.steps = 2

@@ -21,18 +21,16 @@ from browsing import DESKTOP, PHONE, DashboardProcess, Page, chromium  # noqa: E
 from real_server import Server  # noqa: E402
 
 COLOURS = 128
-PROMPTS = (
-    "a lighthouse on a cliff at dawn",
-    "a red fox in the snow",
-    "a blue door in a white wall",
-    "a bowl of cherries, oil on canvas",
-)
-SWEEP = "a harbour in the evening"
+PROMPTS = ("a red apple", "a fox", "a rocket", "a slice of pizza")
+SWEEP = "a parrot"
+PAUSED = "a cactus"
+UNDER_WAY = "a monkey face"
+WAITING = ("a guitar", "a penguin")
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder))
+        server = Server(Path(folder), "--default-model", "emoji")
         dashboard = DashboardProcess(server.address)
         driver = chromium(Path(folder) / "chromium")
         try:
@@ -57,13 +55,13 @@ def take_all(page: Page) -> None:
     take(page, "dashboard-compare.png")
 
     page.look(DESKTOP, "light")
-    page.ask("an orchard in bloom", pause="handoff", steps="30", width="128", height="128", seed="9")
-    page.paused("an orchard in bloom")
-    page.ask("a village street in the rain", steps="40", width="256", height="256", seed="11")
-    for seed, prompt in enumerate(("a sailing boat", "a stone bridge"), start=12):
-        page.ask(prompt, steps="30", width="256", height="256", seed=str(seed))
+    page.ask(PAUSED, pause="handoff", steps="30", width="128", height="128", seed="9")
+    page.paused(PAUSED)
+    page.ask(UNDER_WAY, steps="100", width="128", height="128", seed="11")
+    for seed, prompt in enumerate(WAITING, start=12):
+        page.ask(prompt, steps="60", width="128", height="128", seed=str(seed))
     page.view("jobs")
-    row = page.row("a village street in the rain")
+    row = page.row(UNDER_WAY)
     page.wait(lambda: "refiner" in row.find_element("css selector", ".state").text,
               "the refiner does not take over")
     time.sleep(0.3)

@@ -9,6 +9,7 @@ report.json, sweep.svg and contact-sheet.png to --out, dev/train/report by defau
 """
 
 import argparse
+import concurrent.futures
 import io
 import json
 import pathlib
@@ -17,6 +18,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 
 import numpy as np
 from PIL import Image
@@ -30,6 +32,8 @@ from refinery_train import captions, data, judging
 
 STEPS, HANDOFF = 30, 80
 GUIDANCE = (1.0, 5.0, 7.5)
+# Pictures at a time: one does not fill two cores.
+LANES = 2
 SWEEP = (50, 55, 60, 65, 70, 75, 80, 85, 90, 95)
 
 
@@ -37,7 +41,7 @@ class Server:
     """The real one, on a port of its own, for the time of the `with`."""
 
     def __init__(self, refinery, models):
-        command = [refinery, "serve", "--listen", "127.0.0.1:0"]
+        command = [refinery, "serve", "--listen", "127.0.0.1:0", "--lanes", str(LANES)]
         self.command = command + (["--models", str(models)] if models else [])
 
     def __enter__(self):
@@ -46,6 +50,8 @@ class Server:
         )
         for line in self.process.stdout:
             if found := re.search(r"listening on (\S+)", line):
+                # Or it waits for a reader of its log.
+                threading.Thread(target=self.process.stdout.read, daemon=True).start()
                 return Client(found[1])
         raise SystemExit(f"{self.command[0]} did not start")
 
@@ -76,14 +82,17 @@ class Judge:
         """uint8 [prompts, 128, 128, 3]; without a handoff the base makes all steps."""
         refiner = handoff and Refiner(model=self.arguments.refiner, start_step_percentage=handoff)
         options = {"refiner": refiner} if refiner else {}
-        pictures = []
-        for _, prompt, seed in prompts:
+
+        def picture(prompt):
+            _, text, seed = prompt
             image = self.client.generate_image(
-                prompt, model=self.arguments.model, steps=STEPS, seed=seed, cfg_scale=guidance,
+                text, model=self.arguments.model, steps=STEPS, seed=seed, cfg_scale=guidance,
                 scheduler=self.arguments.scheduler, **options,
             )
-            pictures.append(np.asarray(Image.open(io.BytesIO(image.png)).convert("RGB")))
-        return np.stack(pictures)
+            return np.asarray(Image.open(io.BytesIO(image.png)).convert("RGB"))
+
+        with concurrent.futures.ThreadPoolExecutor(LANES) as lanes:
+            return np.stack(list(lanes.map(picture, prompts)))
 
     def measure(self, prompts, made):
         meant = np.array([i for i, *_ in prompts])
