@@ -207,7 +207,12 @@ struct AccessTests {
             _ = try client.call(.authenticate(token: Self.alice))
             #expect(try client.call(.ping([1])) == .pong([1]))
             server.server.setTenants(try Tenants("bob \(Self.bob)", source: "tokens"))
-            #expect(try status(of: .ping([]), [], on: &client) == .unauthenticated)
+            // The loop takes it up with what it does next, which may be a call that has just come.
+            var last = StatusCode.ok
+            for _ in 0..<1000 where last == .ok {
+                last = try status(of: .ping([]), [], on: &client)
+            }
+            #expect(last == .unauthenticated)
             #expect(try status(of: .ping([]), Self.bearer(Self.bob), on: &client) == .ok)
         }
     }
