@@ -232,5 +232,5 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
     assert "generate" in offered("refinery gen")
     assert {"--preview", "--preview-every"} <= offered("refinery generate --prev")
     assert {"kitty", "sixel"} <= offered("refinery generate --preview ")
-    assert offered("refinery generate --model ") == {"tiny-base"}
+    assert offered("refinery generate --model ") == {"emoji", "tiny-base"}
     assert "Euler-a" in offered("refinery generate --scheduler Eul")
