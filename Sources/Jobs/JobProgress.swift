@@ -29,6 +29,8 @@ struct JobProgress {
         summary = resumption.summary
         imageIndex = resumption.checkpoint.imageIndex
         step = resumption.checkpoint.step
+        // Also where the store has lost who asked for it: the steps are left out all the same.
+        isCutShort = summary.isCutShort && step > 0
     }
 
     /// Every image is made.

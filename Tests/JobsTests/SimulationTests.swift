@@ -23,6 +23,15 @@ struct SimulationTests {
         }
     }
 
+    /// A job that was cut short, whose cancelling the store lost and whose checkpoint it kept, was paused after
+    /// the next start.
+    @Test(arguments: [1_003_697_341_549])
+    func `what once broke a rule breaks none`(seed: Int) {
+        let simulation = Simulation(seed: UInt64(seed))
+        simulation.run(actions: 250)
+        #expect(simulation.complaints.isEmpty, "\(simulation.complaints)")
+    }
+
     private static func number(_ variable: String) -> Int? {
         ProcessInfo.processInfo.environment[variable].flatMap { Int($0) }
     }
