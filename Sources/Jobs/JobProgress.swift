@@ -29,13 +29,12 @@ struct JobProgress {
         summary = resumption.summary
         imageIndex = resumption.checkpoint.imageIndex
         step = resumption.checkpoint.step
-        // Also where the store has lost who asked for it: the steps are left out all the same.
-        isCutShort = summary.isCutShort && step > 0
+        // An image that is begun anew has all its steps before it again.
+        if step == 0 { summary.isCutShort = false }
     }
 
     /// Every image is made.
-    private var isComplete: Bool { imageIndex == plan.imageCount || isCutShort }
-    private var isCutShort = false
+    private var isComplete: Bool { imageIndex == plan.imageCount || summary.isCutShort }
 
     /// How the image under way ends.
     private var ending: GenerationPlan.Branch { plan.ending(ofImage: imageIndex) }
@@ -123,7 +122,6 @@ struct JobProgress {
     /// Steps of the image under way, and the images after it, are left out.
     /// - Returns: the handoff, if the refiner takes over by this.
     mutating func skip(_ report: SkipReport) -> [Event.Content] {
-        isCutShort = true
         summary.isCutShort = true
         left.cut(stepsLeft: plan.stepCount - report.step, ofImage: imageIndex, plan)
         step = report.step
@@ -131,7 +129,7 @@ struct JobProgress {
     }
 
     /// The job is to be paused where the run stands.
-    var isAtPause: Bool { step == plan.pauseStep && !isCutShort }
+    var isAtPause: Bool { step == plan.pauseStep && !summary.isCutShort }
 
     /// The preview that ends the job as paused.
     mutating func preview(
