@@ -47,18 +47,23 @@ struct StressTests {
         }
         for socket in sockets { socket.close() }
         try await Self.wait { try await server.client.serverStats().connections <= 2 }
-        #expect(try ProcessFigures(of: server.processID).descriptorCount <= before.descriptorCount)
+        let closed = try ProcessFigures(of: server.processID)
+        // The last connections may not be closed yet.
+        #expect(closed.descriptorCount <= before.descriptorCount + 2)
         _ = try await server.client.cancel(job.id)
+        let steps = String(
+            format: "%.2f ms without them, %.2f ms among them", stepAlone * 1000, stepAmong * 1000)
         print(
             """
             \(count) idle connections: \(perConnection) bytes each; \
             \(after.residentByteCount >> 20) MiB in all; \
             Ping while computing: \(alone) without them, \(among) among them; \
-            a step: \(stepAlone * 1000) ms without them, \(stepAmong * 1000) ms among them
+            a step: \(steps)
             """)
         if Self.isFull {
             #expect(after.residentByteCount - before.residentByteCount < 100 << 20)
             #expect(among.percentile(0.99) < 10)
+            #expect(stepAmong < 1.1 * stepAlone)
         }
     }
 
@@ -211,6 +216,7 @@ struct StressTests {
         let first = try await ServerProcess(folder, data: "storm", flags: ServerProcess.checkpoints)
         var request = Self.longJob
         (request.requestID, request.steps, request.numberResults) = ("done", 4, 2)
+        (request.width, request.height) = (256, 256)
         _ = try await first.client.submit(request)
         let picture = try await first.client.image(1, of: Self.ended("done", first))
         request = Self.longJob
@@ -238,7 +244,7 @@ struct StressTests {
         }
         try await Self.wait { try await server.client.serverStats().connections <= 1 }
         print(
-            "\(count) watchers after a restart: the half of them whose job had ended had heard all after \(seconds) s; Ping beside the others: \(pings)"
+            "\(count) watchers after a restart: the half of them whose job had ended had heard all after \(seconds.formatted(.number.precision(.fractionLength(1)))) s; Ping beside the others: \(pings)"
         )
     }
 
@@ -279,6 +285,8 @@ struct StressTests {
     static let longJob: GenerationRequest = {
         var request = GenerationRequest()
         request.positivePrompt = "a lighthouse"
+        // The full numbers take half a minute, in which a release build ends the short form of this.
+        if isFull { (request.width, request.height) = (768, 768) }
         request.steps = 100
         request.numberResults = 20
         request.seed = 1
@@ -315,8 +323,9 @@ struct StressTests {
         let before = try await server.client.serverStats()
         try await Task.sleep(for: .seconds(isFull ? 10 : 1))
         let after = try await server.client.serverStats()
-        return (after.baseSeconds - before.baseSeconds)
-            / Double(max(1, after.baseSteps - before.baseSteps))
+        let steps = after.baseSteps - before.baseSteps
+        try #require(steps > 0)
+        return (after.baseSeconds - before.baseSeconds) / Double(steps)
     }
 
     static func ended(_ jobID: String, _ server: ServerProcess) async throws -> String {
