@@ -1,43 +1,69 @@
 internal import Generation
 internal import Wire
 
-/// How long a server that was lost is tried again. One that was never reached is not waited for.
+/// How long a server is tried again: one that was lost, or one that refuses a call for now. One that was never
+/// reached is not waited for.
 struct Patience {
     private static let firstDelay = Duration.milliseconds(100)
     private static let longestDelay = Duration.seconds(5)
 
-    private let limit: Duration
+    private let reconnectLimit: Duration
+    private let retryLimit: Duration
     private var wasReached = false
-    private var lostAt: ContinuousClock.Instant?
+    /// The beginning of the trouble.
+    private var since: ContinuousClock.Instant?
     private var delay = firstDelay
 
-    init(_ limit: Duration) { self.limit = limit }
+    init(reconnect: Duration, retry: Duration) {
+        reconnectLimit = reconnect
+        retryLimit = retry
+    }
 
-    /// The server was heard: the next loss is a new one.
+    /// The server was heard: the next trouble is a new one.
     mutating func succeeded() {
         wasReached = true
-        lostAt = nil
+        since = nil
         delay = Self.firstDelay
     }
 
-    /// How long to wait before the next try.
+    /// How long to wait before the next try, at least as long as the server asks for.
     ///
+    /// - Parameter isFresh: nothing had come of the call.
     /// - Throws: the error when there is to be none.
-    mutating func delay(after error: any Error) throws -> Duration {
+    mutating func delay(after error: any Error, isFresh: Bool) throws -> Duration {
+        var limit = Duration.zero
         switch error {
-        case ClientError.connectionLost, ClientError.silent: wasReached = true
-        case ClientError.unreachable where wasReached: break
-        case let error as GenerationError
-        where error.status == .unavailable && error.retryable && wasReached:
-            break
-        default: throw error
+        case ClientError.connectionLost, ClientError.silent:
+            wasReached = true
+            limit = reconnectLimit
+        case ClientError.unreachable where wasReached: limit = reconnectLimit
+        case let error as GenerationError where error.retryable:
+            if error.status == .unavailable, wasReached { limit = reconnectLimit }
+            if isFresh { limit = max(limit, refusalLimit(error)) }
+        default: break
         }
+        return try wait(atMost: limit, after: error)
+    }
+
+    /// The same of a call that may not be made twice unless it was refused.
+    mutating func delay(afterRefusal error: GenerationError) throws -> Duration {
+        try wait(atMost: refusalLimit(error), after: error)
+    }
+
+    private func refusalLimit(_ error: GenerationError) -> Duration {
+        let isForNow = [.resourceExhausted, .unavailable].contains(error.status)
+        return error.retryable && isForNow ? retryLimit : .zero
+    }
+
+    private mutating func wait(atMost limit: Duration, after error: any Error) throws -> Duration {
         let now = ContinuousClock.now
-        let lostAt = lostAt ?? now
-        self.lostAt = lostAt
-        guard now + delay <= lostAt + limit else { throw error }
-        defer { delay = min(delay * 2, Self.longestDelay) }
-        return delay
+        let since = since ?? now
+        self.since = since
+        let asked = (error as? GenerationError)?.retryAfterMilliseconds ?? 0
+        let wait = max(delay, .milliseconds(asked))
+        guard now + wait <= since + limit else { throw error }
+        delay = min(delay * 2, Self.longestDelay)
+        return wait
     }
 }
 
@@ -52,12 +78,14 @@ struct Following {
     private let cancels: Bool
     private var patience: Patience
     private var loss: (any Error)?
+    /// Nothing has come of the call under way.
+    private var isFresh = true
     /// The job's last event has been told.
     private(set) var hasEnded = false
 
-    init(_ request: CallRequest, reconnect: Duration) {
+    init(_ request: CallRequest, _ patience: Patience) {
         first = request
-        patience = Patience(reconnect)
+        self.patience = patience
         switch request {
         case .generate(let request):
             isOfAll = false
@@ -86,6 +114,7 @@ struct Following {
             if case .image(let image) = event.content { hasEnded = image.summary != nil }
         }
         patience.succeeded()
+        isFresh = false
         return true
     }
 
@@ -94,8 +123,10 @@ struct Following {
     /// - Throws: what ends the events.
     mutating func delay(after error: any Error) throws -> Duration {
         do {
-            let delay = try patience.delay(after: error)
-            loss = error
+            let delay = try patience.delay(after: error, isFresh: isFresh)
+            // A call that was refused has lost nothing.
+            if !(error is GenerationError) || jobID != nil { loss = error }
+            isFresh = true
             return delay
         } catch let error as GenerationError
             where cancels && [.cancelled, .notFound].contains(error.status)

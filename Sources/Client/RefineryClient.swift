@@ -22,6 +22,9 @@ public final class RefineryClient: Sendable {
         /// How long a server that was lost is tried again before events end with the loss; they then go
         /// on where they broke off. Zero is not at all.
         public var reconnectLimit = Duration.seconds(60)
+        /// How long a call is made again that the server refuses for now (its queue is full, too many calls, it
+        /// is stopping), never sooner than it asks. Zero is not at all.
+        public var retryLimit = Duration.zero
         /// What has come is left in the kernel for this long after each read, as by a slow reader: to try
         /// how a server bears one. Nil reads at once.
         public var readInterval: Duration?
@@ -84,12 +87,16 @@ public final class RefineryClient: Sendable {
         return request
     }
 
+    private var patience: Patience {
+        Patience(reconnect: options.reconnectLimit, retry: options.retryLimit)
+    }
+
     private func events(
         of request: CallRequest, timeout: Duration? = nil
     ) -> AsyncThrowingStream<Event, any Error> {
         AsyncThrowingStream { continuation in
             let feed = EventFeed(
-                Following(request, reconnect: options.reconnectLimit), timeout: timeout, on: loop,
+                Following(request, patience), timeout: timeout, on: loop,
                 channel: { [self] in channel(for: $0) }, tell: { continuation.yield($0) },
                 didEnd: { continuation.finish(throwing: $0) })
             let bound = LoopBound(feed, to: loop)
@@ -239,13 +246,20 @@ public final class RefineryClient: Sendable {
         try await reply(to: request) { if case .job(let job) = $0 { job } else { nil } }
     }
 
-    /// The one reply of a short call.
+    /// The one reply of a short call, which is made again only where it was refused.
     private func reply<Value: Sendable>(
         to request: CallRequest, _ value: @escaping @Sendable (CallReply) -> Value?
     ) async throws -> Value {
-        for try await value in replies(to: request, value) { return value }
-        try Task.checkCancellation()
-        throw ClientError.connectionLost("\(address) has ended the call without a reply")
+        var patience = patience
+        while true {
+            do {
+                for try await value in replies(to: request, value) { return value }
+                try Task.checkCancellation()
+                throw ClientError.connectionLost("\(address) has ended the call without a reply")
+            } catch let error as GenerationError {
+                try await Task.sleep(for: patience.delay(afterRefusal: error))
+            }
+        }
     }
 
     /// Starts a call; ending the iteration stops it.

@@ -7,13 +7,15 @@ extension JobScheduler {
             generator: generator, metrics: metrics, clock: clock,
             checkpointInterval: configuration.checkpointInterval, isDurable: isDurable,
             offer: offer, change: { self.changeFromLane($0) })
-        while let job = nextSlice() {
+        var done: ScheduledJob?
+        while let job = nextSlice(after: done) {
             do throws(GenerationError) {
                 try worker.advance(job)
-                changeFromLane { $0.endSlice(job) }
+                done = job
             } catch {
                 job.activity = nil
                 changeFromLane { $0.end(job, .failure(error)) }
+                done = nil
             }
         }
     }

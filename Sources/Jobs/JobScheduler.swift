@@ -19,6 +19,9 @@ public import Metrics
 public final class JobScheduler: Sendable {
     public struct Configuration: Sendable {
         public var laneCount: Int
+        /// A job whose steps take more operations is worked on alone, as it fills the threads by itself; nil
+        /// where lanes are for any jobs.
+        public var smallStepOperations: Double?
         /// Jobs that may wait; one more is refused with RESOURCE_EXHAUSTED.
         public var queueLimit: Int
         /// Jobs that may be started beside as many as there are lanes: set aside while others pass them.
@@ -51,6 +54,10 @@ public final class JobScheduler: Sendable {
         }
 
         var startedMaximum: Int { laneCount + setAsideMaximum }
+
+        var lanes: LaneRule {
+            LaneRule(count: laneCount, smallStepOperations: smallStepOperations)
+        }
     }
 
     /// Between two looks at the machine's memory.
@@ -271,7 +278,11 @@ public final class JobScheduler: Sendable {
     }
 
     /// The next job for a lane to advance by one unit; nil when the lane is to end.
-    func nextSlice() -> ScheduledJob? {
+    ///
+    /// - Parameter done: the one that it has just advanced, if that goes on. In one go with what comes next, so
+    ///   that no other lane wakes up for it in between.
+    func nextSlice(after done: ScheduledJob?) -> ScheduledJob? {
+        var done = done
         enum Order {
             case run(ScheduledJob)
             case tell
@@ -280,6 +291,8 @@ public final class JobScheduler: Sendable {
         while true {
             readMemory()
             let order: Order = table.wait { table in
+                if let job = done, !table.isAbandoned { table.endSlice(job) }
+                done = nil
                 if let job = table.nextSlice() { return .run(job) }
                 if table.lanesMayEnd { return .end }
                 return table.hasNews ? .tell : nil
@@ -315,10 +328,10 @@ public final class JobScheduler: Sendable {
 
     var budget: MemoryBudget {
         MemoryBudget(
-            byteMaximum: configuration.memoryByteMaximum, laneCount: configuration.laneCount)
+            byteMaximum: configuration.memoryByteMaximum, lanes: configuration.lanes)
     }
 
-    /// Changes the table, lets the lanes look, gives the journal what is to be written, and tells the
+    /// Changes the table, lets lanes look that wait, gives the journal what is to be written, and tells the
     /// observers what came of it.
     func change<Failure: Error>(
         _ body: (inout JobTable) throws(Failure) -> Void
@@ -326,8 +339,10 @@ public final class JobScheduler: Sendable {
         var ready: [JobWatcher] = []
         var endings: [JobEnding] = []
         var notices: [String] = []
+        var concernsWaiters = false
         defer {
-            table.notify()
+            // To wake a lane for nothing, at each step of a job that others do not concern, costs that job time.
+            if concernsWaiters { table.notify() }
             for notice in notices { configuration.notice(notice) }
             for ending in endings { onEnd(ending) }
             for watcher in ready { deliver(to: watcher) }
@@ -345,6 +360,7 @@ public final class JobScheduler: Sendable {
                 table.endings = []
                 notices = table.takeNotices()
                 timer.set(table.nextDeadline)
+                concernsWaiters = table.concernsWaiters
             }
             try body(&table)
         }

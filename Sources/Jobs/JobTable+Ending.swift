@@ -175,6 +175,11 @@ extension JobTable {
         isAbandoned = true
     }
 
+    /// Whether those who wait may find what they wait for: a lane its next job or its end, a drain the last end.
+    var concernsWaiters: Bool {
+        isStopping || live.isEmpty || !queue.isEmpty || started.contains { !$0.isOnLane }
+    }
+
     /// When stopping: there is nothing more to advance, nor will there be.
     var lanesMayEnd: Bool {
         isStopping && queue.isEmpty && storingCount == 0

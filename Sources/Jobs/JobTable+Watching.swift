@@ -66,7 +66,7 @@ extension JobTable {
                 job, after: sum([before, left(ahead[..<aside], now)]),
                 passing: left(ahead[aside...], now), now
             ).map { now + .seconds($0) }
-            before = sum([before, job.remainingSeconds])
+            before = sum([before, left([job], now)])
             guard job.place != place else { continue }
             job.place = place
             let eta = job.doneAt.map { ($0 - now).inSeconds }
@@ -85,7 +85,8 @@ extension JobTable {
     func untilDone(_ job: ScheduledJob) -> Double? {
         let now = clock.now()
         var others = started.filter { $0 !== job }
-        guard others.count >= configuration.laneCount else { return job.remainingSeconds(at: now) }
+        let width = (others + [job]).map { configuration.lanes.width($0.needs) }.min() ?? 1
+        guard others.count >= width else { return job.remainingSeconds(at: now) }
         let aside = others.partition { !turns.goes($0, before: job) }
         return done(
             job, after: left(others[..<aside], now), passing: left(others[aside...], now), now)
@@ -96,16 +97,19 @@ extension JobTable {
     private func done(
         _ job: ScheduledJob, after ahead: Double?, passing aside: Double?, _ now: Duration
     ) -> Double? {
-        let lanes = Double(configuration.laneCount)
-        let own = sum([ahead.map { $0 / lanes }, job.remainingSeconds(at: now)])
+        let own = sum([ahead, job.remainingSeconds(at: now)])
         return sum([
-            own,
-            own.flatMap { own in aside.map { min(own * Turns.asideRatio, $0 / lanes) } },
+            own, own.flatMap { own in aside.map { min(own * Turns.asideRatio, $0) } },
         ])
     }
 
+    /// What the lanes take for the jobs, of which they do as many at once as they may.
     private func left(_ jobs: some Sequence<ScheduledJob>, _ now: Duration) -> Double? {
-        sum(jobs.map { $0.remainingSeconds(at: now) })
+        sum(
+            jobs.map { job in
+                let width = Double(configuration.lanes.width(job.needs))
+                return job.remainingSeconds(at: now).map { $0 / width }
+            })
     }
 
     private func sum(_ parts: [Double?]) -> Double? {

@@ -66,7 +66,7 @@ struct JobTable {
         self.metrics = metrics
         self.clock = clock
         budget = MemoryBudget(
-            byteMaximum: configuration.memoryByteMaximum, laneCount: configuration.laneCount)
+            byteMaximum: configuration.memoryByteMaximum, lanes: configuration.lanes)
     }
 
     // MARK: Coming in
@@ -139,19 +139,29 @@ struct JobTable {
     /// Those that are started and not ending.
     var started: [ScheduledJob] { running.filter { $0.state == .running } }
 
-    /// The next job for a lane to advance by one unit; nil when there is none.
+    /// The next job for a lane to advance by one unit; nil when there is none, or when the one whose turn it
+    /// is may not be worked on beside those that other lanes have. Then nobody passes it.
     mutating func nextSlice() -> ScheduledJob? {
         expire()
         let waiting = started.filter { !$0.isOnLane }
+        let others = running.filter(\.isOnLane).map(\.needs)
+        func mayShare(_ job: ScheduledJob) -> Bool {
+            configuration.lanes.mayShare(job.needs, with: others)
+        }
         // What could only be guessed may have been measured since.
         estimateAnew((queue + waiting).filter { $0.remainingSeconds == nil })
         turns.switchSeconds = metrics.costs.seconds(.expertSwitch) ?? 0
         let first = turns.first(of: waiting)
-        if let job = turns.takeDue(of: waiting, before: first) {
+        if let job = turns.due(of: waiting, before: first) {
+            guard mayShare(job) else { return nil }
+            turns.pay(job)
             return take(job, isPassing: false)
         }
-        if let job = start(before: first) { return take(job, isPassing: first != nil) }
-        guard let first else { return nil }
+        if let index = nextToStart(before: first) {
+            guard mayShare(queue[index]) else { return nil }
+            return take(start(index), isPassing: first != nil)
+        }
+        guard let first, mayShare(first) else { return nil }
         if waiting.count == 1 { turns.settle() }
         return take(first, isPassing: waiting.count > 1)
     }
@@ -164,10 +174,10 @@ struct JobTable {
         return job
     }
 
-    /// Starts the job of the queue whose turn it is, if there is one and it may.
+    /// The place in the queue of the job whose turn it is to be started, if there is one and it may.
     ///
     /// - Parameter first: who would go on instead.
-    private mutating func start(before first: ScheduledJob?) -> ScheduledJob? {
+    private mutating func nextToStart(before first: ScheduledJob?) -> Int? {
         let (started, now) = (started, clock.now())
         guard started.count < configuration.startedMaximum,
             nextInTurn(before: first, now: now) != nil
@@ -177,6 +187,10 @@ struct JobTable {
         guard let index = nextInTurn(before: first, now: now),
             mayStart(queue[index], beside: started)
         else { return nil }
+        return index
+    }
+
+    private mutating func start(_ index: Int) -> ScheduledJob {
         let job = queue.remove(at: index)
         turns.begin(job)
         job.state = .running

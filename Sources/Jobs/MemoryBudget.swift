@@ -4,15 +4,14 @@ internal import Generation
 struct MemoryBudget {
     /// Nil: there is none.
     let byteMaximum: Int?
-    let laneCount: Int
+    let lanes: LaneRule
     /// As last read.
     var reading: MemoryReading?
 
-    /// What jobs that are started take at most: each what it keeps, and as many as there are lanes what
-    /// their work needs.
+    /// What jobs that are started take at most: each what it keeps, and those that lanes may be at work on
+    /// at once what their work needs.
     func byteCount(of jobs: [JobNeeds]) -> Int {
-        let work = jobs.map(\.workByteCount).sorted(by: >).prefix(laneCount)
-        return jobs.reduce(0) { $0 + $1.keptByteCount } + work.reduce(0, +)
+        jobs.reduce(0) { $0 + $1.keptByteCount } + lanes.workByteCount(of: jobs)
     }
 
     /// Whether the jobs fit together.

@@ -124,16 +124,16 @@ struct Turns {
     /// The job set aside for longest, if it is due.
     ///
     /// - Parameter first: who goes on otherwise.
-    mutating func takeDue(
-        of waiting: [ScheduledJob], before first: ScheduledJob?
-    ) -> ScheduledJob? {
+    func due(of waiting: [ScheduledJob], before first: ScheduledJob?) -> ScheduledJob? {
         let aside = waiting.filter { $0 !== first }
         guard let job = aside.min(by: { $0.waitsSince < $1.waitsSince }), owed > 0,
             owed >= job.unitSeconds
         else { return nil }
-        owed -= job.unitSeconds
         return job
     }
+
+    /// A lane does a unit of a job that was due.
+    mutating func pay(_ job: ScheduledJob) { owed -= job.unitSeconds }
 
     /// A lane has done a unit of the job.
     mutating func worked(_ job: ScheduledJob) {

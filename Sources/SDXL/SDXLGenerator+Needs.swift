@@ -4,6 +4,9 @@ internal import Tokenization
 
 // What a job asks of the machine, by its models' shapes.
 extension SDXLGenerator {
+    /// A step of more operations gains nothing from another beside it, on half the threads each.
+    public static let smallStepOperations = 4e9
+
     public func needs(_ job: GenerationJob, plan: GenerationPlan) -> JobNeeds {
         // One ending at a time; the base's state at a handoff is small beside them.
         guard plan.branches.isEmpty else {

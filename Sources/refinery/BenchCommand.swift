@@ -57,7 +57,7 @@ struct BenchCommand: ParsableCommand {
         }
         let bench = try Workbench(catalog: catalog, base: options.model, refiner: options.refiner)
         let items = try options.items(bench)
-        let threads = engine.threads ?? Engine.coreCount
+        let threads = engine.threadCount
         if turns {
             try takeTurns(bench, items, threads: threads)
         } else {

@@ -18,12 +18,10 @@ struct Engine {
         } catch {
             throw UsageError("\(error)")
         }
-        threads = options.threads ?? Self.coreCount
+        threads = options.threadCount
         generator = try SDXLGenerator(
             catalog: catalog, lanes: lanes, threads: threads, trace: trace)
     }
 
     var models: [ModelDescription] { generator.models }
-
-    static var coreCount: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 }

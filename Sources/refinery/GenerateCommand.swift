@@ -90,8 +90,7 @@ struct GenerateCommand: AsyncParsableCommand {
     private func submit(
         _ reading: (requests: [GenerationRequest], notices: [String])
     ) async throws {
-        let server = try RemotePictures(
-            address: source.server ?? "", token: try source.access.token())
+        let server = try RemotePictures(source.server ?? "", try source.access.clientOptions())
         defer { server.close() }
         for notice in reading.notices { Terminal.write(notice + "\n", to: .error) }
         for request in try await request.addPictures(to: reading.requests, at: server) {

@@ -6,8 +6,8 @@ struct RemotePictures: PictureSource {
     private let client: RefineryClient
 
     /// - Throws: `ClientError` when the address is none. Nothing is connected yet.
-    init(address: String, token: String?) throws {
-        client = try RefineryClient(address, options: .init(token: token))
+    init(_ address: String, _ options: RefineryClient.Options) throws {
+        client = try RefineryClient(address, options: options)
     }
 
     func events(of request: GenerationRequest) -> AsyncThrowingStream<Event, any Error> {

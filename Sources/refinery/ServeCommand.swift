@@ -28,6 +28,9 @@ struct ServeCommand: AsyncParsableCommand {
             way and passes it; up to 3 jobs set aside so share a quarter of the time until they go on. No
             picture changes by it.
 
+            A job whose steps fill the threads is worked on alone. Small ones, such as the built-in models'
+            pictures, are worked on beside each other, as that makes more of them; with --lanes any jobs are.
+
             A job whose estimated memory is beyond --memory is refused; while jobs do not fit beside each
             other, or the machine has less than a tenth of its memory left, none is begun beside another.
             Models are mapped files and do not count. GetStats and the log tell.
@@ -62,12 +65,7 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "model"))
     var defaultModel: String?
 
-    @Option(
-        help: """
-            Jobs that are worked on at once; those that have work share the threads. More than 1 pays for \
-            small models: see Benchmarks/README.md.
-            """)
-    var lanes = 1
+    @OptionGroup var lanes: LaneOptions
 
     @Option(
         help: ArgumentHelp(
@@ -85,14 +83,12 @@ struct ServeCommand: AsyncParsableCommand {
         guard memory.map({ (0.05...1e6).contains($0) }) ?? true else {
             throw ValidationError("--memory is \(memory ?? 0): give GiB, from 0.05.")
         }
-        guard (1...64).contains(lanes) else {
-            throw ValidationError("--lanes is \(lanes): give 1 to 64.")
-        }
     }
 
     func run() async throws {
         if operation.check { return try check() }
         let run = try ServeRun(self, ServiceManager())
+        defer { run.logWriter.flush() }
         let (signals, signal) = AsyncStream<Void>.makeStream()
         let end: @Sendable () -> Void = { signal.finish() }
         try await Interruption.handled(by: end) {
@@ -101,7 +97,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     func scheduling(_ logger: Logger) -> JobScheduler.Configuration {
-        var configuration = JobScheduler.Configuration(laneCount: lanes)
+        var configuration = lanes.scheduling(threads: engine.threadCount)
         let machine = MachineMemory.read()
         configuration.memoryByteMaximum =
             memory.map { Int($0 * Double(1 << 30)) } ?? machine.map { $0.limitByteCount / 2 }
@@ -118,7 +114,8 @@ struct ServeCommand: AsyncParsableCommand {
     ///
     /// - Throws: ``UsageError``.
     func makeEngine() throws -> Engine {
-        let engine = try Engine(engine, lanes: lanes)
+        let engine = try Engine(
+            engine, lanes: lanes.scheduling(threads: engine.threadCount).laneCount)
         if let defaultModel {
             let bases = engine.models.filter { $0.role == .base }
             guard

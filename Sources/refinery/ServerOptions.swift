@@ -6,11 +6,11 @@ struct ServerOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The server, HOST:PORT or unix:PATH.", valueName: "address"))
     var server = "127.0.0.1:7420"
 
-    @OptionGroup var access: TokenOptions
+    @OptionGroup var access: CallerOptions
 
     /// - Throws: `ClientError` when the address is none, and what the token's file gives cause for. Nothing is
     ///   connected yet.
     func client() throws -> RefineryClient {
-        try RefineryClient(server, options: .init(token: try access.token()))
+        try RefineryClient(server, options: try access.clientOptions())
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Glibc
 
 /// Where to work: on a server, or in this process.
 struct SourceOptions: ParsableArguments {
@@ -8,7 +9,7 @@ struct SourceOptions: ParsableArguments {
             valueName: "address"))
     var server: String?
 
-    @OptionGroup var access: TokenOptions
+    @OptionGroup var access: CallerOptions
 
     @OptionGroup var engine: EngineOptions
 
@@ -26,7 +27,7 @@ struct SourceOptions: ParsableArguments {
 extension SourceOptions {
     /// - Parameter trace: for work in this process, the file for the numbers of every step.
     func open(trace: String? = nil) throws -> any PictureSource {
-        if let server { return try RemotePictures(address: server, token: try access.token()) }
+        if let server { return try RemotePictures(server, try access.clientOptions()) }
         return try LocalPictures(engine, trace: trace)
     }
 }
@@ -41,6 +42,9 @@ struct EngineOptions: ParsableArguments {
 
     @Option(help: "Threads that compute, all lanes together; as many as cores by default.")
     var threads: Int?
+
+    /// As given, or one for each core.
+    var threadCount: Int { threads ?? max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
     func validate() throws {
         if let threads, !(1...1024).contains(threads) {

@@ -196,6 +196,64 @@ struct RefineryClientTests {
         }
     }
 
+    /// A full queue, and a caller with patience for one refusal or for many.
+    @Test(arguments: [0, 60])
+    func `what is refused for now is asked for again as late as the server says`(seconds: Int)
+        async throws
+    {
+        let calls = Calls()
+        var options = RefineryClient.Options()
+        options.retryLimit = .seconds(seconds)
+        let script: ScriptedServer.Script = { wire, call in
+            calls.add(call.request)
+            if calls.all.count % 2 == 1 {
+                return wire.fail(
+                    call.stream,
+                    with: GenerationError(
+                        .resourceExhausted, code: "queueFull", "", retryable: true,
+                        retryAfterMilliseconds: 300))
+            }
+            if case .ping(let payload) = call.request {
+                return wire.send(.pong(payload), on: call.stream)
+            }
+            return wire.send(.event(Self.jobEvents()[4]), on: call.stream)
+        }
+        try await Self.withClient(options: options, script) { client, _ in
+            let begun = ContinuousClock.now
+            if seconds == 0 {
+                await #expect(throws: GenerationError.self) { try await client.ping() }
+                #expect(calls.all.count == 1)
+            } else {
+                #expect(try await client.ping([1]) == [1])
+                for try await _ in client.generate(GenerationRequest()) {}
+                #expect(calls.all.count == 4)
+                #expect(ContinuousClock.now - begun >= .milliseconds(600))
+                let ids = calls.all.map { call -> String? in
+                    if case .generate(let request) = call { request.requestID } else { nil }
+                }
+                #expect(ids.count == 4 && ids[2] != nil && ids[2] == ids[3])
+            }
+        }
+    }
+
+    /// What no waiting helps against.
+    @Test func `what is refused for good is told at once, whatever the patience`() async throws {
+        let calls = Calls()
+        var options = RefineryClient.Options()
+        options.retryLimit = .seconds(60)
+        let script: ScriptedServer.Script = { wire, call in
+            calls.add(call.request)
+            return wire.fail(call.stream, with: Self.refusal)
+        }
+        try await Self.withClient(options: options, script) { client, _ in
+            await #expect(throws: Self.refusal) { try await client.ping() }
+            await #expect(throws: Self.refusal) {
+                for try await _ in client.generate(GenerationRequest()) {}
+            }
+        }
+        #expect(calls.all.count == 2)
+    }
+
     @Test func `without patience a loss is told at once`() async throws {
         let calls = Calls()
         var options = RefineryClient.Options()

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Dispatch
 import Generation
 import Glibc
 import Logging
@@ -62,7 +63,7 @@ import Testing
                 let expanded = try ConfigurationFile.expand(
                     ["serve", "--lanes", "4"] + arguments)
                 let command = try #require(try Refinery.parseAsRoot(expanded) as? ServeCommand)
-                #expect(command.lanes == 4 && command.keeping.keepDays == 3)
+                #expect(command.lanes.given == 4 && command.keeping.keepDays == 3)
             }
             #expect(try ConfigurationFile.expand(["jobs", "--config", path]).count == 3)
             #expect(throws: FileError.self) {
@@ -77,7 +78,7 @@ import Testing
         _ format: LogFormat, _ message: String, _ pairs: [(String, String)] = [],
         isForJournal: Bool = false
     ) -> String {
-        LogLines(format, level: .info, isForJournal: isForJournal) { _ in }
+        LogLines(format, level: .info, isForJournal: isForJournal, writer: LogWriter { _ in })
             .line(.warning, message, pairs, at: "T")
     }
 
@@ -130,18 +131,42 @@ import Testing
             sequence: 1)
         job.error = error
         let lines = Lines()
+        let writer = LogWriter { lines.add($0) }
         let logger = Logger(label: "test") { _ in
-            LogLines(.text, level: .info, isForJournal: true) { lines.add($0) }
+            LogLines(.text, level: .info, isForJournal: true, writer: writer)
         }
         JobLog(logger: logger).record(
             JobEnding(
                 id: JobID("fox", of: "alice"), description: job, waited: .milliseconds(1500),
                 total: .seconds(2)))
+        writer.flush()
         let text = lines.all.joined()
         #expect(text.contains(expected) && text.contains("seconds=2.000"))
         for part in [" id=fox tenant=alice ", "waited=1.500", "size=128x64", "steps=4"] {
             #expect(text.contains(part), "\(text)")
         }
+    }
+}
+
+@Suite struct `A log that is not read` {
+    /// Room for two lines, while the first one is stuck.
+    @Test func `keeps nobody waiting, and says what is missing`() {
+        let lines = Lines()
+        let (stuck, isStuck) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let writer = LogWriter(byteMaximum: 4) { line in
+            isStuck.signal()
+            stuck.wait()
+            lines.add(line)
+        }
+        for number in 1...5 { writer.write("\(number)\n") { _ in "?\n" } }
+        isStuck.wait()
+        // The end of the process does not wait for ever either.
+        writer.flush(within: .milliseconds(1))
+        for _ in 1...3 { stuck.signal() }
+        writer.flush(within: .seconds(60))
+        writer.write("6\n") { "\($0) missing\n" }
+        writer.flush(within: .seconds(60))
+        #expect(lines.all == ["1\n", "2\n", "3 missing\n6\n"])
     }
 }
 
@@ -153,8 +178,8 @@ private final class Lines: @unchecked Sendable {
 }
 
 @Suite struct `A client's token` {
-    private func options(_ file: String?) -> TokenOptions {
-        var options = TokenOptions()
+    private func options(_ file: String?) -> CallerOptions {
+        var options = CallerOptions()
         options.tokenFile = file
         return options
     }

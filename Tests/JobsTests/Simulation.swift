@@ -9,6 +9,8 @@ import TestSupport
 /// recovery. What goes against them is collected in `complaints`.
 final class Simulation: @unchecked Sendable {
     private var draws: Draws
+    /// Of jobs' sizes, apart so that runs of before there were any can be repeated; nil for those.
+    private var sizes: Draws?
     private let clock = FakeClock()
     private let store = ModelStore()
     private let generator = FakeGenerator()
@@ -27,8 +29,9 @@ final class Simulation: @unchecked Sendable {
     private(set) var complaints: [String] = []
     private(set) var log: [String] = []
 
-    init(seed: UInt64) {
+    init(seed: UInt64, variesSizes: Bool = true) {
         draws = Draws(state: seed)
+        sizes = variesSizes ? Draws(state: ~seed) : nil
         laneCount = 1 + draws.next(below: 3)
         lanes = Array(repeating: nil, count: laneCount)
         table = JobTable(
@@ -39,11 +42,15 @@ final class Simulation: @unchecked Sendable {
     private func newTable() -> JobTable {
         var configuration = JobScheduler.Configuration.eager
         configuration.laneCount = laneCount
+        configuration.smallStepOperations = sizes.map { _ in Self.smallStepOperations }
         configuration.queueLimit = 4
         configuration.crashMaximum = .max
         return JobTable(
             configuration: configuration, isDurable: true, metrics: metrics, clock: clock.clock)
     }
+
+    /// Between those of 16 x 16 and of 64 x 64 pixels.
+    private static let smallStepOperations = 1e10
 
     // MARK: The run
 
@@ -105,6 +112,7 @@ final class Simulation: @unchecked Sendable {
         } else if draws.next(below: 4) == 0 {
             request.branches = [.init(), .init(refiner: GenerationRequest.Refiner())]
         }
+        if sizes?.next(below: 3) == 0 { (request.width, request.height) = (64, 64) }
         request.seed = Int64(draws.next(below: 2))
         // Some so long that others may overtake them.
         request.steps = draws.next(below: 3) == 0 ? 20 : 5
@@ -355,6 +363,10 @@ final class Simulation: @unchecked Sendable {
         let running = table.live.values.filter { $0.state == .running }
         if running.count > laneCount + 3 { complain("\(running.count) jobs are started") }
         if table.queue.count > 4 + accepted.count { complain("the queue has no limit") }
+        let steps = lanes.compactMap { $0?.needs.operations.baseStep }
+        if sizes != nil, steps.count > 1, steps.contains(where: { $0 > Self.smallStepOperations }) {
+            complain("others are worked on beside a large job")
+        }
         for (id, job) in table.live where job.id != id { complain("\(id) is filed as another") }
     }
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import signal
+import socket
+import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -221,6 +225,30 @@ def test_the_log_tells_a_job_in_a_line_and_nothing_of_its_prompt(refinery: Refin
     assert "steps=4" in line
     assert "secret" not in server.log
     assert server.stop() == 0
+
+
+def test_a_log_that_nobody_reads_holds_up_nobody(refinery: Refinery) -> None:
+    port = free_port()
+    reading, writing = os.pipe()
+    # A page; without this, 64 KiB, which is a matter of hours instead of moments.
+    fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+    command = [refinery.binary, "serve", "--listen", f"127.0.0.1:{port}", "--threads", "1"]
+    with subprocess.Popen([*command, "--log-level", "debug"], stderr=writing) as process:
+        os.close(writing)
+
+        def answers() -> bool:
+            return refinery.run("jobs", "--server", f"127.0.0.1:{port}").returncode == 0
+
+        wait_until(answers, lambda: "no answer")
+        # Each is a line of the log.
+        for _ in range(300):
+            with socket.create_connection(("127.0.0.1", port)) as peer:
+                peer.sendall(b"GET / HTTP/1.1\r\n\r\n")
+                peer.recv(1)
+        assert answers()
+        process.terminate()
+        assert process.wait(60) == 0
+    os.close(reading)
 
 
 def test_tokens_are_read_again_at_a_hangup(refinery: Refinery, token_file: Path) -> None:

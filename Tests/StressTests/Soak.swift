@@ -22,9 +22,9 @@ final class Soak {
     private var draws: Draws
 
     private static let lookInterval = Duration.seconds(1)
-    /// What has ended is forgotten after about three minutes, so that memory shows what leaks and not what is
-    /// kept; a census is taken more often than that.
-    private static let flags = ["--keep-days", "0.002"]
+    /// What has ended is forgotten after 43 seconds, so that from a minute on memory shows what leaks and not what
+    /// is kept; a census is taken more often than that.
+    private static let flags = ["--keep-days", "0.0005"]
 
     init(seed: Int) async throws {
         folder = try ServerFolder()

@@ -14,9 +14,9 @@ struct LoadServer: Sendable {
     private let jobs: JobScheduler
 
     /// - Throws: ``UsageError`` when the models cannot be used, `TransportError`.
-    init(_ options: EngineOptions, lanes: Int) async throws {
-        let engine = try Engine(options, lanes: lanes)
-        var scheduling = JobScheduler.Configuration(laneCount: lanes)
+    init(_ options: EngineOptions, _ lanes: LaneOptions) async throws {
+        var scheduling = lanes.scheduling(threads: options.threadCount)
+        let engine = try Engine(options, lanes: scheduling.laneCount)
         // Nobody comes back for them.
         scheduling.retention = Retention(byteMaximum: 64 << 20)
         jobs = try JobScheduler(generator: engine.generator, configuration: scheduling)

@@ -35,8 +35,7 @@ struct LoadTestCommand: AsyncParsableCommand {
 
     @OptionGroup var source: SourceOptions
 
-    @Option(help: "Without --server: jobs that its own server works on at once; 1 unless given.")
-    var lanes: Int?
+    @OptionGroup var lanes: LaneOptions
 
     @OptionGroup var load: LoadOptions
 
@@ -52,10 +51,10 @@ struct LoadTestCommand: AsyncParsableCommand {
     var html: String?
 
     func validate() throws {
-        guard (1...64).contains(lanes ?? 1) else {
-            throw ValidationError("--lanes is \(lanes ?? 1): give 1 to 64.")
+        if source.access.retry > 0 {
+            throw ValidationError("--retry would hide what is refused: leave it out.")
         }
-        if lanes != nil, source.server != nil {
+        if lanes.given != nil, source.server != nil {
             throw ValidationError("--lanes is for a server of this command's own: leave it out.")
         }
     }
@@ -80,7 +79,7 @@ struct LoadTestCommand: AsyncParsableCommand {
         if let server = source.server {
             return try await measure(plan, at: server, called: server)
         }
-        let server = try await LoadServer(source.engine, lanes: lanes ?? 1)
+        let server = try await LoadServer(source.engine, lanes)
         do {
             let report = try await measure(
                 plan, at: server.address, called: "a server of its own in this process")

@@ -40,28 +40,3 @@ struct AccessOptions: ParsableArguments {
         return "\(tokens) can be read by others on this machine: chmod 600 it"
     }
 }
-
-/// A client's token.
-struct TokenOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "File that holds the token for the server; the variable REFINERY_TOKEN may hold it instead.",
-            valueName: "file"))
-    var tokenFile: String?
-
-    /// - Throws: ``UsageError``, ``FileError``.
-    func token() throws -> String? {
-        guard let tokenFile else {
-            return getenv("REFINERY_TOKEN").map { String(cString: $0) }.flatMap {
-                $0.isEmpty ? nil : $0
-            }
-        }
-        let words = String(decoding: try Files.read(tokenFile), as: UTF8.self)
-            .split(whereSeparator: \.isWhitespace)
-        guard words.count == 1 else {
-            throw UsageError(
-                "--token-file \(tokenFile): there must be one token in it, and nothing else.")
-        }
-        return String(words[0])
-    }
-}

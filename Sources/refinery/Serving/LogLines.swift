@@ -22,8 +22,8 @@ enum LogLevel: String, ExpressibleByArgument, CaseIterable {
     }
 }
 
-/// A log on standard error, a line for each entry, each in one write: as text for people, or as JSON for
-/// programs that collect logs.
+/// A line of the log for each entry, each in one write: as text for people, or as JSON for programs that collect
+/// logs.
 ///
 ///     2026-11-28T03:14:15.926Z info job finished id=fox seconds=12.3
 ///     {"time":"2026-11-28T03:14:15.926Z","level":"info","message":"job finished","id":"fox","seconds":"12.3"}
@@ -35,15 +35,15 @@ struct LogLines: LogHandler {
     let format: LogFormat
     /// Whether each line begins with its priority, as systemd's journal takes it from a service.
     let isForJournal: Bool
-    let write: @Sendable (String) -> Void
+    let writer: LogWriter
 
     init(
         _ format: LogFormat, level: Logger.Level, isForJournal: Bool = Self.isJournalConnected,
-        write: @escaping @Sendable (String) -> Void = { Terminal.write($0, to: .error) }
+        writer: LogWriter
     ) {
         self.format = format
         self.isForJournal = isForJournal
-        self.write = write
+        self.writer = writer
         logLevel = level
     }
 
@@ -56,7 +56,11 @@ struct LogLines: LogHandler {
         let all = metadata.merging(event.metadata ?? [:]) { _, new in new }
         let pairs = all.sorted { Self.place(of: $0.key) < Self.place(of: $1.key) }
             .map { ($0.key, "\($0.value)") }
-        write(line(event.level, "\(event.message)", pairs, at: Timestamp.now()) + "\n")
+        let time = Timestamp.now()
+        writer.write(line(event.level, "\(event.message)", pairs, at: time) + "\n") { count in
+            let message = "the log was not read: lines that are missing before the next one"
+            return line(.warning, message, [("count", "\(count)")], at: time) + "\n"
+        }
     }
 
     func line(

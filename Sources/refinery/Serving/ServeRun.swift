@@ -14,11 +14,14 @@ struct ServeRun {
     let command: ServeCommand
     let manager: ServiceManager
     let logger: Logger
+    /// To be flushed at the end.
+    let logWriter = LogWriter()
 
     init(_ command: ServeCommand, _ manager: ServiceManager) {
         self.command = command
         self.manager = manager
-        let lines = LogLines(command.operation.logFormat, level: command.operation.logLevel.level)
+        let lines = LogLines(
+            command.operation.logFormat, level: command.operation.logLevel.level, writer: logWriter)
         LoggingSystem.bootstrap { _ in lines }
         logger = Logger(label: "refinery")
     }
@@ -61,8 +64,10 @@ struct ServeRun {
             logger.info("listening on \(address)")
         }
         let watcher = ModelWatcher(engine.generator) { log($0) }
+        let scheduling = jobs.configuration
+        let use = scheduling.smallStepOperations == nil ? "" : " for small jobs, 1 for large ones"
         logger.info(
-            "ready; lanes: \(command.lanes), threads that they share: \(engine.threads)")
+            "ready; lanes: \(scheduling.laneCount)\(use), threads they share: \(engine.threads)")
         if let interval = manager.watchdogInterval {
             server.pulse(every: interval / 2) { [manager] in manager.tell(.alive) }
         }
@@ -151,6 +156,9 @@ struct ServeRun {
         await server.stop()
         logger.notice("stopped")
         // A step that is still computed uses what the libraries' own goodbyes would take away.
-        if !lanesEnded { _exit(ExitStatus.done.rawValue) }
+        if !lanesEnded {
+            logWriter.flush()
+            _exit(ExitStatus.done.rawValue)
+        }
     }
 }

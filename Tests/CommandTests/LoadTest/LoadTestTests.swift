@@ -10,7 +10,7 @@ import Testing
     static func run(arguments: [String]) async throws -> LoadReport {
         let command = try #require(
             try Refinery.parseAsRoot(["loadtest"] + arguments) as? LoadTestCommand)
-        let server = try await LoadServer(command.source.engine, lanes: 1)
+        let server = try await LoadServer(command.source.engine, command.lanes)
         do {
             let plan = try command.load.plan(isBuiltIn: true)
             let calls = try LoadCalls(
@@ -90,7 +90,7 @@ import Testing
     }
 
     @Test func `time counts from when a request was meant to begin`() async throws {
-        let server = try await LoadServer(EngineOptions.parse([]), lanes: 1)
+        let server = try await LoadServer(EngineOptions.parse([]), LaneOptions.parse([]))
         let mix = LoadMix(sizes: [ImageSize(height: 64, width: 64)], steps: [1])
         let calls = try LoadCalls(server.address, token: nil, mix: mix, timeout: .seconds(60))
         // One that could not begin for an hour, as behind a server that has stalled.
