@@ -4,8 +4,11 @@ internal import Tokenization
 
 // What a job asks of the machine, by its models' shapes.
 extension SDXLGenerator {
-    /// A step of more operations gains nothing from another beside it, on half the threads each.
-    public static let smallStepOperations = 4e9
+    /// A step of more operations fills the threads by itself.
+    ///
+    /// Between two threads' 1.7e11, of which two at once, on a thread each, made a fifth more pictures than one
+    /// after the other, and their 7e11, of which they did not (Benchmarks/README.md); for more threads in proportion.
+    public static func smallStepOperations(threads: Int) -> Double { 1.5e11 * Double(threads) }
 
     public func needs(_ job: GenerationJob, plan: GenerationPlan) -> JobNeeds {
         // One ending at a time; the base's state at a handoff is small beside them.

@@ -22,7 +22,9 @@ struct LaneOptions: ParsableArguments {
     /// - Parameter threads: of all lanes together.
     func scheduling(threads: Int) -> JobScheduler.Configuration {
         var configuration = JobScheduler.Configuration(laneCount: given ?? min(threads, 4))
-        if given == nil { configuration.smallStepOperations = SDXLGenerator.smallStepOperations }
+        if given == nil {
+            configuration.smallStepOperations = SDXLGenerator.smallStepOperations(threads: threads)
+        }
         return configuration
     }
 }
