@@ -169,7 +169,7 @@ let package = Package(
             "StressTests",
             [
                 "refinery", "Client", "Generation", "Locking", "Transport", "Wire",
-                "ServerProcesses", "TestSupport",
+                "ServerProcesses", "TestSupport", "CAllocationCounter",
             ]),
         .target(
             name: "FuzzTargets",

@@ -7,7 +7,8 @@
 #include <string.h>
 
 typedef float vec __attribute__((ext_vector_type(LANES)));
-typedef float vec_unaligned __attribute__((ext_vector_type(LANES), aligned(4)));
+// Numbers of a file may begin at any byte of it.
+typedef float vec_unaligned __attribute__((ext_vector_type(LANES), aligned(1)));
 typedef int32_t ivec __attribute__((ext_vector_type(LANES)));
 typedef uint16_t half_bits __attribute__((ext_vector_type(LANES)));
 typedef uint16_t half_bits_unaligned __attribute__((ext_vector_type(LANES), aligned(1)));

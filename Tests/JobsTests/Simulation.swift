@@ -399,7 +399,8 @@ final class Simulation: @unchecked Sendable {
 final class SimulatedClient: @unchecked Sendable {
     let number: UInt64
     weak var watcher: JobWatcher?
-    var job: ScheduledJob?
+    /// The watcher has this.
+    weak var job: ScheduledJob?
     var isOwner = false
     private var last: UInt64 = 0
     private var hasEnded = false
