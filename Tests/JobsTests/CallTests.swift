@@ -232,6 +232,8 @@ import Testing
             slow.observe(update)
         }
         holder.withLock { $0 = handle }
+        // Else the two keep each other.
+        defer { holder.withLock { $0 = nil } }
         gate.open()
         slow.waitForUpdates(1)
         _ = try answer { scheduler.list(JobFilter(), reply: $0) }
