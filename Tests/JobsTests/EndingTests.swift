@@ -122,6 +122,7 @@ private let unitCount = 13
         #expect(recorder.waitForEnd()?.status == .cancelled)
         #expect([2, 3].contains(recorder.progress.last?.step))
         holder.withLock { $0 = nil }
+        handle.withLock { $0 = nil }
     }
 }
 
