@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -230,25 +231,30 @@ def test_the_log_tells_a_job_in_a_line_and_nothing_of_its_prompt(refinery: Refin
 def test_a_log_that_nobody_reads_holds_up_nobody(refinery: Refinery) -> None:
     port = free_port()
     reading, writing = os.pipe()
-    # A page; without this, 64 KiB, which is a matter of hours instead of moments.
+    # A page: without this, 64 KiB, which are hours' lines and not a moment's.
     fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
     command = [refinery.binary, "serve", "--listen", f"127.0.0.1:{port}", "--threads", "1"]
-    with subprocess.Popen([*command, "--log-level", "debug"], stderr=writing) as process:
-        os.close(writing)
+    process = subprocess.Popen([*command, "--log-level", "debug"], stderr=writing)
+    os.close(writing)
 
-        def answers() -> bool:
-            return refinery.run("jobs", "--server", f"127.0.0.1:{port}").returncode == 0
+    def answers() -> bool:
+        return refinery.run("jobs", "--server", f"127.0.0.1:{port}").returncode == 0
 
+    try:
         wait_until(answers, lambda: "no answer")
         # Each is a line of the log.
         for _ in range(300):
             with socket.create_connection(("127.0.0.1", port)) as peer:
                 peer.sendall(b"GET / HTTP/1.1\r\n\r\n")
-                peer.recv(1)
+                with contextlib.suppress(ConnectionResetError):
+                    peer.recv(1)
         assert answers()
         process.terminate()
         assert process.wait(60) == 0
-    os.close(reading)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(reading)
 
 
 def test_tokens_are_read_again_at_a_hangup(refinery: Refinery, token_file: Path) -> None:
