@@ -211,6 +211,7 @@ struct JobTable {
     mutating func endSlice(_ job: ScheduledJob) {
         let now = clock.now()
         job.isOnLane = false
+        if let run = job.activity?.run { job.expert = run.nextPhase.flatMap(job.plan.expert) }
         job.unitSeconds = (now - job.unitBegan).inSeconds
         job.waitsSince = now
         turns.worked(job)

@@ -22,7 +22,6 @@ struct JobWorker {
             if job.activity == nil { job.activity = try begin(job) }
             job.lastExpert = job.activity?.run.nextPhase.flatMap(job.plan.expert)
             try runUnit(of: job)
-            job.expert = job.activity?.run.nextPhase.flatMap(job.plan.expert)
         } catch {
             guard error.code == GenerationError.damagedCheckpoint("").code else { throw error }
             try beginImageAnew(job, error)

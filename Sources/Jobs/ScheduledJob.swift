@@ -1,8 +1,8 @@
 internal import Generation
 internal import Metrics
 
-/// An accepted job. What varies is touched under the scheduler's lock only, but for its activity, which
-/// is the lane's that has it.
+/// An accepted job. What varies is touched under the scheduler's lock only, but for its activity and its last
+/// expert, which are the lane's that has it.
 final class ScheduledJob: @unchecked Sendable {
     /// New ones are being stored; all others are in the store. Ending ones wait for it to know of it.
     enum State {
@@ -41,7 +41,7 @@ final class ScheduledJob: @unchecked Sendable {
     private(set) var work = 0.0
     /// Whose step its next unit is; nil where it is none.
     var expert: String?
-    /// The same of its last unit.
+    /// The same of its last unit, or the one under way.
     var lastExpert: String?
     /// When its unit under way began.
     var unitBegan = Duration.zero

@@ -41,14 +41,17 @@ final class Soak {
         descriptors.beginLife()
     }
 
+    /// Kills it once at least, and not before it has finished a job, however slow the machine.
+    ///
     /// - Parameter interval: between two kills, on the average.
     func keep(for duration: Duration, killing interval: Duration) async throws {
         let end = ContinuousClock.now + duration
         var nextKill = ContinuousClock.now + drawn(interval)
-        while .now < end {
-            try await Task.sleep(
-                until: min(.now + Self.lookInterval, nextKill, end), clock: .continuous)
-            if .now >= nextKill {
+        while .now < end || killCount == 0 {
+            let now = ContinuousClock.now
+            let moments = [now + Self.lookInterval, nextKill, end].filter { $0 > now }
+            try await Task.sleep(until: moments.min() ?? now, clock: .continuous)
+            if .now >= nextKill, census.states.values.contains(.finished) {
                 try await killAndRestart()
                 nextKill = .now + drawn(interval)
             } else {
