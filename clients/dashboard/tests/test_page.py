@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -39,11 +40,12 @@ new MutationObserver(() => {
 def test_a_job_appears_advances_in_two_colours_and_becomes_a_picture(page: Page) -> None:
     name = next(_names)
     page.driver.execute_script(RECORD_BARS, name)
-    page.ask(name, steps="20", width="192", height="128")
+    # Steps long enough for the page to paint some of the refiner's.
+    page.ask(name, steps="20", width="576", height="384")
     tile = page.tile(name)
     page.wait(
         lambda: page.driver.execute_script(
-            "const i = arguments[0].querySelector('img'); return i && i.naturalWidth === 192", tile
+            "const i = arguments[0].querySelector('img'); return i && i.naturalWidth === 576", tile
         ),
         "the picture is not shown",
     )
@@ -577,4 +579,5 @@ def test_the_plots_and_figures_are_filled(page: Page) -> None:
         lambda: int(page.text("[data-name=Done] .value") or 0) > 0 or time.monotonic() > deadline,
         "the finished ones are not counted",
     )
-    assert page.text("[data-name=Lanes] .value") == "0 of 1"
+    # As many as the machine has cores for.
+    assert re.fullmatch(r"0 of [1-4]", page.text("[data-name=Lanes] .value"))
