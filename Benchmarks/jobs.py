@@ -19,14 +19,13 @@ import subprocess
 import sys
 import threading
 
-HERE = pathlib.Path(__file__).parent
+import drawing
+
 COLOURS = {"auto": "#3a8f5c", "1": "#3b6fb6", "2": "#b0468f"}
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--refinery", help="the executable, built for release")
-    parser.add_argument("--models", help="the folder of models; the small built-in ones without")
     parser.add_argument("--model", help="the base")
     parser.add_argument("--refiner", help="the refiner")
     parser.add_argument("--sizes", default="256x256,512x512")
@@ -34,23 +33,11 @@ def parse():
     parser.add_argument("--callers", default="1,2,4,8")
     parser.add_argument("--lanes", default="1,2,auto")
     parser.add_argument("--duration", type=float, default=10, help="seconds in which pictures are begun, of each row")
-    parser.add_argument("--output", type=pathlib.Path, default=HERE / "jobs", help="without extension")
-    parser.add_argument("--from", dest="source", type=pathlib.Path, help="draw this file instead of measuring")
-    arguments = parser.parse_args()
-    if not (arguments.refinery or arguments.source):
-        parser.error("give --refinery, or --from")
-    return arguments
+    return drawing.parse(parser, "jobs")
 
 
-def main():
-    arguments = parse()
-    if arguments.source:
-        rows = json.loads(arguments.source.read_text())
-    else:
-        rows = [measure(arguments, *case) for case in cases(arguments)]
-        arguments.output.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n")
-    print(table(rows))
-    draw(rows, arguments.output.with_suffix(".svg"))
+def measure(arguments):
+    return [row(arguments, *case) for case in cases(arguments)]
 
 
 def cases(arguments):
@@ -62,14 +49,13 @@ def cases(arguments):
         yield from itertools.product([size], steps[:1], callers, lanes)
 
 
-def measure(arguments, size, steps, callers, lanes):
+def row(arguments, size, steps, callers, lanes):
     command = [arguments.refinery, "loadtest", "--json", "--clients", str(callers), "--duration", str(arguments.duration),
                "--size", size, "--steps", str(steps), "--handoff", "80", "--seeds", "1000",
                "--cancels", "0", "--cuts", "0", "--slow", "0", "--timeout", "3600"]
-    for flag, value in (("--models", arguments.models), ("--model", arguments.model),
-                        ("--refiner", arguments.refiner), ("--lanes", "" if lanes == "auto" else lanes)):
-        command += [flag, value] if value else []
-    print(f"{size}, steps: {steps}, callers: {callers}, lanes: {lanes}", file=sys.stderr, flush=True)
+    command += drawing.flags((("--models", arguments.models), ("--model", arguments.model),
+                              ("--refiner", arguments.refiner), ("--lanes", "" if lanes == "auto" else lanes)))
+    drawing.say(f"{size}, steps: {steps}, callers: {callers}, lanes: {lanes}")
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     peak = Peak(process.pid)
     output = process.communicate()[0]
@@ -113,13 +99,7 @@ def table(rows):
     return "\n".join(text)
 
 
-def draw(rows, path):
-    import matplotlib
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "refinery", "font.family": "sans-serif"})
-    figure, (times, rates) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+def draw(rows, times, rates):
     sizes = list(dict.fromkeys(row["size"] for row in rows))
     for size, style in zip(sizes, itertools.cycle(["-", "--", ":"])):
         alone = sorted((row["steps"], row["medianSeconds"]) for row in rows
@@ -135,13 +115,8 @@ def draw(rows, path):
     times.set(xlabel="steps", ylabel="seconds a picture, one caller")
     rates.set(xlabel="callers at a time", ylabel="pictures/s, of one caller's on one lane")
     for axes in (times, rates):
-        axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize="small")
-    figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":
-    main()
+    drawing.report(parse(), measure, table, draw)

@@ -9,19 +9,16 @@ the table to standard output; with --from scale.json it only draws.
 """
 import argparse
 import json
-import pathlib
 import subprocess
-import sys
 import time
 
-HERE = pathlib.Path(__file__).parent
+import drawing
+
 COLOURS = {"base": "#3b6fb6", "refiner": "#b0468f", "decode": "#3a8f5c"}
 
 
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--refinery", help="the executable, built for release")
-    parser.add_argument("--models", help="the folder of models; the small built-in ones without")
     parser.add_argument("--model", help="the base, if the folder has several")
     parser.add_argument("--refiner", help="the refiner, if the folder has several")
     parser.add_argument("--sides", default="256,384,512,640,768,896,1024", help="of square pictures")
@@ -29,23 +26,7 @@ def parse():
     parser.add_argument("--threads", default="", help="such as 1,2; all cores by default")
     parser.add_argument("--runs", type=int, default=1, help="after the first, of which the median counts")
     parser.add_argument("--minutes", type=float, default=30, help="at most")
-    parser.add_argument("--output", type=pathlib.Path, default=HERE / "scale", help="without extension")
-    parser.add_argument("--from", dest="source", type=pathlib.Path, help="draw this file instead of measuring")
-    arguments = parser.parse_args()
-    if not (arguments.refinery or arguments.source):
-        parser.error("give --refinery, or --from")
-    return arguments
-
-
-def main():
-    arguments = parse()
-    if arguments.source:
-        result = json.loads(arguments.source.read_text())
-    else:
-        result = measure(arguments)
-        arguments.output.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
-    print(table(result))
-    draw(result, arguments.output.with_suffix(".svg"))
+    return drawing.parse(parser, "scale")
 
 
 def measure(arguments):
@@ -62,7 +43,7 @@ def measure(arguments):
                     skipped.append(f"{part} {side}x{side}")
                     continue
                 started = time.monotonic()
-                print(f"{part} {side}x{side}", file=sys.stderr, flush=True)
+                drawing.say(f"{part} {side}x{side}")
                 reports.append(bench(arguments, part, side, threads))
                 before = side, time.monotonic() - started
     return {"reports": reports, "skipped": skipped}
@@ -71,9 +52,8 @@ def measure(arguments):
 def bench(arguments, part, side, threads):
     command = [arguments.refinery, "bench", "--json", "--parts", part, "--size", f"{side}x{side}", "--guidance", "both",
                "--runs", str(arguments.runs)]
-    for flag, value in (("--models", arguments.models), ("--model", arguments.model),
-                        ("--refiner", arguments.refiner), ("--threads", threads)):
-        command += [flag, value] if value else []
+    command += drawing.flags((("--models", arguments.models), ("--model", arguments.model),
+                              ("--refiner", arguments.refiner), ("--threads", threads)))
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
@@ -103,13 +83,7 @@ def table(result):
     return "\n".join(text)
 
 
-def draw(result, path):
-    import matplotlib
-    matplotlib.use("svg")
-    from matplotlib import pyplot
-
-    matplotlib.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": "refinery", "font.family": "sans-serif"})
-    figure, (times, memory) = pyplot.subplots(1, 2, figsize=(10, 4), layout="constrained")
+def draw(result, times, memory):
     most = max(threads for _, _, threads in lines(result))
     for (part, images, threads), rows in lines(result).items():
         megapixels = [row["width"] * row["height"] / 1e6 for row in rows]
@@ -118,17 +92,10 @@ def draw(result, path):
                  "linestyle": "--" if images == 2 else "-", "alpha": 1 if threads == most else 0.4}
         times.plot(megapixels, [row["medianSeconds"] for row in rows], **style)
         memory.plot(megapixels, [row["anonymousBytes"] / 2**30 for row in rows], **style)
-    times.set_ylabel("seconds")
-    memory.set_ylabel("GiB beyond the mapped files")
-    for axes in (times, memory):
-        axes.set_xlabel("megapixels")
-        axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
-        axes.grid(alpha=0.3)
-        axes.spines[["top", "right"]].set_visible(False)
+    times.set(xlabel="megapixels", ylabel="seconds")
+    memory.set(xlabel="megapixels", ylabel="GiB beyond the mapped files")
     times.legend(frameon=False)
-    figure.savefig(path, metadata={"Date": None})
 
 
 if __name__ == "__main__":
-    main()
+    drawing.report(parse(), measure, table, draw)
