@@ -10,6 +10,8 @@ struct Patience {
     private let reconnectLimit: Duration
     private let retryLimit: Duration
     private var wasReached = false
+    /// Nothing has come of the call under way.
+    private var isFresh = true
     /// The beginning of the trouble.
     private var since: ContinuousClock.Instant?
     private var delay = firstDelay
@@ -22,15 +24,15 @@ struct Patience {
     /// The server was heard: the next trouble is a new one.
     mutating func succeeded() {
         wasReached = true
+        isFresh = false
         since = nil
         delay = Self.firstDelay
     }
 
     /// How long to wait before the next try, at least as long as the server asks for.
     ///
-    /// - Parameter isFresh: nothing had come of the call.
     /// - Throws: the error when there is to be none.
-    mutating func delay(after error: any Error, isFresh: Bool) throws -> Duration {
+    mutating func delay(after error: any Error) throws -> Duration {
         var limit = Duration.zero
         switch error {
         case ClientError.connectionLost, ClientError.silent:
@@ -39,23 +41,10 @@ struct Patience {
         case ClientError.unreachable where wasReached: limit = reconnectLimit
         case let error as GenerationError where error.retryable:
             if error.status == .unavailable, wasReached { limit = reconnectLimit }
-            if isFresh { limit = max(limit, refusalLimit(error)) }
+            let isForNow = [.resourceExhausted, .unavailable].contains(error.status)
+            if isFresh, isForNow { limit = max(limit, retryLimit) }
         default: break
         }
-        return try wait(atMost: limit, after: error)
-    }
-
-    /// The same of a call that may not be made twice unless it was refused.
-    mutating func delay(afterRefusal error: GenerationError) throws -> Duration {
-        try wait(atMost: refusalLimit(error), after: error)
-    }
-
-    private func refusalLimit(_ error: GenerationError) -> Duration {
-        let isForNow = [.resourceExhausted, .unavailable].contains(error.status)
-        return error.retryable && isForNow ? retryLimit : .zero
-    }
-
-    private mutating func wait(atMost limit: Duration, after error: any Error) throws -> Duration {
         let now = ContinuousClock.now
         let since = since ?? now
         self.since = since
@@ -63,6 +52,7 @@ struct Patience {
         let wait = max(delay, .milliseconds(asked))
         guard now + wait <= since + limit else { throw error }
         delay = min(delay * 2, Self.longestDelay)
+        isFresh = true
         return wait
     }
 }
@@ -78,8 +68,6 @@ struct Following {
     private let cancels: Bool
     private var patience: Patience
     private var loss: (any Error)?
-    /// Nothing has come of the call under way.
-    private var isFresh = true
     /// The job's last event has been told.
     private(set) var hasEnded = false
 
@@ -114,7 +102,6 @@ struct Following {
             if case .image(let image) = event.content { hasEnded = image.summary != nil }
         }
         patience.succeeded()
-        isFresh = false
         return true
     }
 
@@ -123,10 +110,9 @@ struct Following {
     /// - Throws: what ends the events.
     mutating func delay(after error: any Error) throws -> Duration {
         do {
-            let delay = try patience.delay(after: error, isFresh: isFresh)
+            let delay = try patience.delay(after: error)
             // A call that was refused has lost nothing.
             if !(error is GenerationError) || jobID != nil { loss = error }
-            isFresh = true
             return delay
         } catch let error as GenerationError
             where cancels && [.cancelled, .notFound].contains(error.status)

@@ -87,16 +87,15 @@ public final class RefineryClient: Sendable {
         return request
     }
 
-    private var patience: Patience {
-        Patience(reconnect: options.reconnectLimit, retry: options.retryLimit)
-    }
-
     private func events(
         of request: CallRequest, timeout: Duration? = nil
     ) -> AsyncThrowingStream<Event, any Error> {
         AsyncThrowingStream { continuation in
             let feed = EventFeed(
-                Following(request, patience), timeout: timeout, on: loop,
+                Following(
+                    request,
+                    Patience(reconnect: options.reconnectLimit, retry: options.retryLimit)),
+                timeout: timeout, on: loop,
                 channel: { [self] in channel(for: $0) }, tell: { continuation.yield($0) },
                 didEnd: { continuation.finish(throwing: $0) })
             let bound = LoopBound(feed, to: loop)
@@ -250,14 +249,15 @@ public final class RefineryClient: Sendable {
     private func reply<Value: Sendable>(
         to request: CallRequest, _ value: @escaping @Sendable (CallReply) -> Value?
     ) async throws -> Value {
-        var patience = patience
+        // After a loss nobody knows whether the first one was heard.
+        var patience = Patience(reconnect: .zero, retry: options.retryLimit)
         while true {
             do {
                 for try await value in replies(to: request, value) { return value }
                 try Task.checkCancellation()
                 throw ClientError.connectionLost("\(address) has ended the call without a reply")
             } catch let error as GenerationError {
-                try await Task.sleep(for: patience.delay(afterRefusal: error))
+                try await Task.sleep(for: patience.delay(after: error))
             }
         }
     }
