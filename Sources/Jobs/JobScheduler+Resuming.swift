@@ -43,7 +43,7 @@ extension JobScheduler {
         let paused = try PausedJob(id, in: store, pictures: pictures)
         let resumed = try paused.resumed(
             by: asked, generator: generator, limits: configuration.limits)
-        try budget.check(resumed.needs, resumed.plan)
+        try configuration.budget.check(resumed.needs, resumed.plan)
         return try admit(isOwner: false, observer, pictures: paused.files) {
             resumed.scheduled(client: client, attempt: $0, clock: clock)
         }

@@ -58,6 +58,8 @@ public final class JobScheduler: Sendable {
         var lanes: LaneRule {
             LaneRule(count: laneCount, smallStepOperations: smallStepOperations)
         }
+
+        var budget: MemoryBudget { MemoryBudget(byteMaximum: memoryByteMaximum, lanes: lanes) }
     }
 
     /// Between two looks at the machine's memory.
@@ -178,7 +180,7 @@ public final class JobScheduler: Sendable {
                 pictures: { pictures.picture(named: $0, of: tenant) })
             let plan = try generator.resolve(job)
             let needs = generator.needs(job, plan: plan)
-            try budget.check(needs, plan)
+            try configuration.budget.check(needs, plan)
             let deadlines = [deadline, job.deadline].compactMap(\.self)
             let files = try pictures.files(of: job, tenant: tenant)
             return try admit(isOwner: isOwner, observer, pictures: files) {
@@ -324,11 +326,6 @@ public final class JobScheduler: Sendable {
     /// - Parameter tenant: whose jobs alone are meant, and then nothing is said of the machine; nil for all.
     public func memory(of tenant: String? = nil) -> MemoryStatistics {
         table.withLock { $0.memoryStatistics(of: tenant) }
-    }
-
-    var budget: MemoryBudget {
-        MemoryBudget(
-            byteMaximum: configuration.memoryByteMaximum, lanes: configuration.lanes)
     }
 
     /// Changes the table, lets lanes look that wait, gives the journal what is to be written, and tells the

@@ -65,8 +65,7 @@ struct JobTable {
         self.isDurable = isDurable
         self.metrics = metrics
         self.clock = clock
-        budget = MemoryBudget(
-            byteMaximum: configuration.memoryByteMaximum, lanes: configuration.lanes)
+        budget = configuration.budget
     }
 
     // MARK: Coming in
@@ -144,10 +143,10 @@ struct JobTable {
     mutating func nextSlice() -> ScheduledJob? {
         expire()
         let waiting = started.filter { !$0.isOnLane }
-        let others = running.filter(\.isOnLane).map(\.needs)
-        func mayShare(_ job: ScheduledJob) -> Bool {
-            configuration.lanes.mayShare(job.needs, with: others)
-        }
+        let (lanes, others) = (configuration.lanes, running.filter(\.isOnLane))
+        // Until its unit is done nothing else may begin, whatever memory there is.
+        guard !others.contains(where: { lanes.isAlone($0.needs) }) else { return nil }
+        func mayShare(_ job: ScheduledJob) -> Bool { others.isEmpty || !lanes.isAlone(job.needs) }
         // What could only be guessed may have been measured since.
         estimateAnew((queue + waiting).filter { $0.remainingSeconds == nil })
         turns.switchSeconds = metrics.costs.seconds(.expertSwitch) ?? 0

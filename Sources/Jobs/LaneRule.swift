@@ -21,11 +21,6 @@ struct LaneRule {
     /// As many jobs like it are worked on at once at most.
     func width(_ needs: JobNeeds) -> Int { isAlone(needs) ? 1 : count }
 
-    /// Whether a lane may take up the job while others are at work on those.
-    func mayShare(_ needs: JobNeeds, with others: [JobNeeds]) -> Bool {
-        others.isEmpty || !isAlone(needs) && !others.contains(where: isAlone)
-    }
-
     /// What the work on some of the jobs takes at most at any time.
     func workByteCount(of jobs: [JobNeeds]) -> Int {
         let alone = jobs.filter(isAlone).map(\.workByteCount).max() ?? 0

@@ -47,6 +47,22 @@ import Testing
         #expect(shop.ends.count == 2)
     }
 
+    /// What waits for a large job's unit does not wait for memory, and costs nobody previews.
+    @Test func `are not held back for memory while a large job has them`() throws {
+        let shop = shop()
+        shop.change {
+            $0.budget.reading = MemoryReading(limitByteCount: 1000 << 20, availableByteCount: 1)
+        }
+        for id in ["large", "other"] { try shop.submit(asked(id, side: 64)) }
+        let large = try #require(shop.take())
+        #expect(shop.take() == nil)
+        #expect(!shop.table.memoryStatistics(of: nil).isHoldingBack)
+        #expect(!shop.table.isShortOfMemory && shop.notices.isEmpty)
+        shop.finish(large)
+        shop.workUntilIdle()
+        #expect(shop.ends.count == 2)
+    }
+
     @Test func `are cleared for a large job whose turn it is`() throws {
         let shop = shop()
         for id in ["a", "b", "c"] { try shop.submit(asked(id)) }
