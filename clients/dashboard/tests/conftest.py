@@ -26,7 +26,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     models = tmp_path_factory.mktemp("models")
     write_lora(models)
-    server = Server(tmp_path_factory.mktemp("server"), "--models", str(models))
+    # One job at a time, whatever the machine.
+    folder = tmp_path_factory.mktemp("server")
+    server = Server(folder, "--models", str(models), "--lanes", "1")
     yield server
     server.kill()
 

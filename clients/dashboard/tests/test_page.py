@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 import time
 from pathlib import Path
 from typing import Any
@@ -579,5 +578,4 @@ def test_the_plots_and_figures_are_filled(page: Page) -> None:
         lambda: int(page.text("[data-name=Done] .value") or 0) > 0 or time.monotonic() > deadline,
         "the finished ones are not counted",
     )
-    # As many as the machine has cores for.
-    assert re.fullmatch(r"0 of [1-4]", page.text("[data-name=Lanes] .value"))
+    assert page.text("[data-name=Lanes] .value") == "0 of 1"
