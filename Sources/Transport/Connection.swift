@@ -59,7 +59,8 @@ public final class Connection: HandleOwner {
     private var stallTimer: LoopTimer?
     /// Given to libuv to be queued, since the start.
     private var submittedByteCount = 0
-    /// Called once when the handle is closed, for whoever counts connections.
+    /// Called once when the socket is closed, for whoever counts them: before the handler is told, as
+    /// the peer and the system know of it from then on, and the next peer may already be there.
     var onClose: (() -> Void)?
 
     private enum State: Equatable {
@@ -240,6 +241,7 @@ public final class Connection: HandleOwner {
         case .new, .open:
             state = .closing(reachedEnd ? .peer : .local)
             if isTCP { handle.closeWithReset() } else { handle.close() }
+            didCloseSocket()
         // A reset after a shutdown is not allowed.
         case .flushing: end(.local)
         case .closing: break
@@ -255,6 +257,12 @@ public final class Connection: HandleOwner {
         if case .closing = state { return }
         state = .closing(reason == .local && reachedEnd ? .peer : reason)
         handle.close()
+        didCloseSocket()
+    }
+
+    private func didCloseSocket() {
+        onClose?()
+        onClose = nil
     }
 
     func loopIsStopping() {
@@ -267,8 +275,8 @@ public final class Connection: HandleOwner {
         closeTimer = nil
         stallTimer?.close()
         stallTimer = nil
-        onClose?()
-        onClose = nil
+        // Where the loop has closed it.
+        didCloseSocket()
         let handler = handler
         self.handler = nil
         guard case .closing(let reason) = state else { return }

@@ -50,7 +50,8 @@ struct ConnectionTests {
         let socket = try RawSocket(port: server.port, receiveBufferByteCount: 4096)
         let connection = try await server.firstAccepted().connection
         let bytes = megabytes
-        server.loop.submit {
+        // The reader begins when all is written.
+        try await server.loop.perform {
             var rest = bytes[...]
             var size = 1
             while !rest.isEmpty {

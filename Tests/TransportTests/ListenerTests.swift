@@ -160,6 +160,29 @@ struct ListenerTests {
         #expect(try second.read(1) == [2])
     }
 
+    /// The loop hears of both in one turn: that the first one ends, and that the next one is there.
+    @Test func `a place is free from the moment its connection is closed`() async throws {
+        let server = try await TestServer(maximum: 1) { happenings in
+            let recorder = Recorder(happenings)
+            recorder.onBytes = { $1 == [0] ? $0.abort() : $0.write($1) }
+            return recorder
+        }
+        defer { server.loop.stop() }
+        let first = try RawSocket(port: server.port)
+        _ = try await server.firstAccepted()
+        let (isHeld, goesOn) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        server.loop.submit {
+            isHeld.signal()
+            goesOn.wait()
+        }
+        isHeld.wait()
+        try first.write([0])
+        let second = try RawSocket(port: server.port)
+        goesOn.signal()
+        try second.write([2])
+        #expect(try second.read(1) == [2])
+    }
+
     @Test func `a closed listener refuses while its connections go on`() async throws {
         let server = try await TestServer(handler: Recorder.echoing)
         defer { server.loop.stop() }
