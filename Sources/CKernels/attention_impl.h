@@ -89,7 +89,7 @@ void KERNEL(attend)(
         size_t padded = (count + PRODUCT_COLUMNS - 1) / PRODUCT_COLUMNS * PRODUCT_COLUMNS;
         KERNEL(packed_product)(
             scores, ATTENTION_KEYS, scaled, columns, keys + first * columns, rows, padded, columns,
-            false);
+            false, NULL);
         for (size_t r = 0; r < rows; r++) {
             // Keys that a panel lacks weigh 2^-126, nothing beside the highest, and their values are zeros.
             for (size_t k = count; k < padded; k++) {
@@ -110,7 +110,7 @@ void KERNEL(attend)(
             KERNEL(packed_product)(
                 sums + c, columns, scores, ATTENTION_KEYS,
                 values + c / PRODUCT_COLUMNS * value_stride + first * PRODUCT_COLUMNS, rows, n,
-                padded, first > 0);
+                padded, first > 0, NULL);
         }
     }
     for (size_t r = 0; r < rows; r++) {

@@ -46,15 +46,6 @@ void refinery_gather_tap(
     }
 }
 
-void refinery_prefetch(const void *data, size_t rows, size_t byte_count, size_t stride) {
-    for (size_t r = 0; r < rows; r++) {
-        const char *run = (const char *)data + r * stride;
-        for (size_t i = 0; i < byte_count; i += 64) {
-            __builtin_prefetch(run + i, 0, 2);
-        }
-    }
-}
-
 void refinery_concatenate(
     float *out, const float *left, size_t left_channels, const float *right, size_t right_channels,
     size_t rows) {

@@ -38,8 +38,8 @@
       (out, in, dtype, rows, stride, first, count))                                                \
     X(void, packed_product,                                                                        \
       (float *c, size_t c_stride, const float *a, size_t a_stride, const float *panels,            \
-       size_t rows, size_t columns, size_t depth, bool adds),                                      \
-      (c, c_stride, a, a_stride, panels, rows, columns, depth, adds))                              \
+       size_t rows, size_t columns, size_t depth, bool adds, const refinery_ahead *ahead),         \
+      (c, c_stride, a, a_stride, panels, rows, columns, depth, adds, ahead))                       \
     X(void, pack_values,                                                                           \
       (float *out, size_t panel_stride, const float *in, size_t rows, size_t padded_rows,          \
        size_t stride, size_t columns),                                                             \

@@ -50,40 +50,61 @@ enum {
 DEFINE_TRANSPOSE(vec, transpose)
 DEFINE_TRANSPOSE(half_bits, transpose_halves)
 
-/// Column by column: elements [column, column + depth) of LANES rows from `first`, of which there are `n`
-/// and the rest are zeros. Rows are `stride` elements apart. Half as wide, elements are quicker to move:
-/// they are widened last.
-static inline void widen_transposed(
-    vec out[LANES], const void *in, refinery_dtype dtype, size_t first, size_t n, size_t stride,
-    size_t column, size_t depth) {
-    bool whole = n >= LANES && depth == LANES;
-    size_t start = first * stride + column;
+/// LANES elements of LANES rows, which are `row_bytes` apart, column by column. Half as wide, elements are
+/// quicker to move: they are widened last.
+static inline __attribute__((always_inline)) void widen_square(
+    vec out[LANES], const uint8_t *in, refinery_dtype dtype, size_t row_bytes) {
     if (dtype == refinery_dtype_float32) {
         vec rows[LANES];
-        const float *row = (const float *)in + start;
-        for (size_t i = 0; i < LANES; i++, row += stride) {
-            rows[i] = whole ? load(row) : i < n ? load_some(row, depth) : (vec)0.0f;
+#pragma unroll
+        for (size_t i = 0; i < LANES; i++) {
+            rows[i] = load((const float *)(in + i * row_bytes));
         }
         transpose(out, rows);
         return;
     }
     half_bits rows[LANES], columns[LANES];
-    const uint8_t *row = (const uint8_t *)in + 2 * start;
-    if (whole) {
-#pragma unroll
-        for (size_t i = 0; i < LANES; i++, row += 2 * stride) {
-            memcpy(rows + i, row, sizeof *rows);
-        }
-    } else {
-        memset(rows, 0, sizeof rows);
-        for (size_t i = 0; i < LANES && i < n; i++, row += 2 * stride) {
-            memcpy(rows + i, row, 2 * depth);
-        }
-    }
-    transpose_halves(columns, rows);
 #pragma unroll
     for (size_t i = 0; i < LANES; i++) {
-        out[i] = dtype == refinery_dtype_float16 ? widen_half(columns + i) : widen_bfloat(columns + i);
+        rows[i] = *(const half_bits_unaligned *)(in + i * row_bytes);
+    }
+    transpose_halves(columns, rows);
+    if (dtype == refinery_dtype_float16) {
+#pragma unroll
+        for (size_t i = 0; i < LANES; i++) {
+            out[i] = widen_half(columns + i);
+        }
+    } else {
+#pragma unroll
+        for (size_t i = 0; i < LANES; i++) {
+            out[i] = widen_bfloat(columns + i);
+        }
+    }
+}
+
+/// The same of `n` rows and `depth` elements, as many as there are; the rest is zeros.
+static __attribute__((noinline)) void widen_rectangle(
+    vec out[LANES], const uint8_t *in, refinery_dtype dtype, size_t row_bytes, size_t n,
+    size_t depth) {
+    size_t size = dtype == refinery_dtype_float32 ? sizeof(float) : sizeof(uint16_t);
+    uint8_t square[LANES * LANES * sizeof(float)] = {0};
+    for (size_t i = 0; i < LANES && i < n; i++) {
+        memcpy(square + i * LANES * size, in + i * row_bytes, depth * size);
+    }
+    widen_square(out, square, dtype, LANES * size);
+}
+
+/// Column by column: elements [column, column + depth) of LANES rows from `first`, of which there are `n`
+/// and the rest are zeros. Rows are `stride` elements apart.
+static inline __attribute__((always_inline)) void widen_transposed(
+    vec out[LANES], const void *in, refinery_dtype dtype, size_t first, size_t n, size_t stride,
+    size_t column, size_t depth) {
+    size_t size = dtype == refinery_dtype_float32 ? sizeof(float) : sizeof(uint16_t);
+    const uint8_t *from = (const uint8_t *)in + (first * stride + column) * size;
+    if (n >= LANES && depth == LANES) {
+        widen_square(out, from, dtype, stride * size);
+    } else {
+        widen_rectangle(out, from, dtype, stride * size, n, depth);
     }
 }
 
@@ -111,37 +132,63 @@ static inline void add_some(float *to, vec v, size_t n, bool adds) {
     store_some(to, adds ? load_some(to, n) + v : v, n);
 }
 
-static inline void product_block(
-    float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel, size_t rows,
-    size_t columns, size_t depth, bool adds) {
-    const float *row[PRODUCT_ROWS];
-    for (size_t i = 0; i < PRODUCT_ROWS; i++) {
-        row[i] = a + (i < rows ? i : rows - 1) * a_stride;
+/// How far what lies ahead has been fetched.
+typedef struct {
+    size_t start, row, byte;
+    /// Lines beside each CACHE_LINE of depth.
+    size_t share;
+} ahead_place;
+
+static inline void fetch_ahead(const refinery_ahead *ahead, ahead_place *place) {
+    for (size_t lines = place->share; lines > 0 && place->start < ahead->count; lines--) {
+        __builtin_prefetch(
+            (const char *)ahead->starts[place->start] + place->row * ahead->stride + place->byte, 0, 2);
+        place->byte += CACHE_LINE * sizeof(float);
+        if (place->byte >= ahead->byte_count) {
+            place->byte = 0;
+            if (++place->row == ahead->rows) {
+                place->row = 0;
+                place->start++;
+            }
+        }
     }
+}
+
+/// `height`, at least as much as `rows`, is a constant wherever this goes, so that the sums stay in registers.
+static inline __attribute__((always_inline)) void product_block(
+    size_t height, float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel,
+    size_t rows, size_t columns, size_t depth, bool adds, const refinery_ahead *ahead,
+    ahead_place *place) {
+    const float *row[PRODUCT_ROWS];
     vec sums[PRODUCT_ROWS][2];
-    for (size_t i = 0; i < PRODUCT_ROWS; i++) {
-        sums[i][0] = sums[i][1] = 0;
+#pragma unroll
+    for (size_t i = 0; i < height; i++) {
+        row[i] = a + (i < rows ? i : rows - 1) * a_stride;
+        sums[i][0] = sums[i][1] = (vec)0.0f;
     }
     for (size_t first = 0; first < depth; first += CACHE_LINE) {
         // The next rows lie too far apart for the hardware to guess, and come from beyond the core's own
         // cache where a layer has many inputs.
 #pragma unroll
-        for (size_t i = 0; i < PRODUCT_ROWS; i++) {
-            __builtin_prefetch(row[i] + PRODUCT_ROWS * a_stride + first, 0, 2);
+        for (size_t i = 0; i < height; i++) {
+            __builtin_prefetch(row[i] + height * a_stride + first, 0, 2);
+        }
+        if (place->share) {
+            fetch_ahead(ahead, place);
         }
         size_t end = first + CACHE_LINE < depth ? first + CACHE_LINE : depth;
         for (size_t k = first; k < end; k++) {
             vec b0 = load(panel + k * PRODUCT_COLUMNS);
             vec b1 = load(panel + k * PRODUCT_COLUMNS + LANES);
 #pragma unroll
-            for (size_t i = 0; i < PRODUCT_ROWS; i++) {
+            for (size_t i = 0; i < height; i++) {
                 sums[i][0] += row[i][k] * b0;
                 sums[i][1] += row[i][k] * b1;
             }
         }
     }
 #pragma unroll
-    for (size_t i = 0; i < PRODUCT_ROWS; i++) {
+    for (size_t i = 0; i < height; i++) {
         if (i < rows) {
             float *to = c + i * c_stride;
             if (columns == PRODUCT_COLUMNS) {
@@ -159,14 +206,35 @@ static inline void product_block(
 
 void KERNEL(packed_product)(
     float *c, size_t c_stride, const float *a, size_t a_stride, const float *panels, size_t rows,
-    size_t columns, size_t depth, bool adds) {
+    size_t columns, size_t depth, bool adds, const refinery_ahead *ahead) {
+    ahead_place place = {0};
+    if (ahead && rows && depth) {
+        // Spread evenly: a core waits for more than some dozen lines on their way.
+        size_t blocks = (rows + PRODUCT_ROWS - 1) / PRODUCT_ROWS;
+        size_t places = blocks * ((depth + CACHE_LINE - 1) / CACHE_LINE);
+        size_t line = CACHE_LINE * sizeof(float);
+        size_t lines = ahead->count * ahead->rows * ((ahead->byte_count + line - 1) / line);
+        place.share = (lines + places - 1) / places;
+    }
+#define BLOCK(height)                                                                              \
+    product_block(                                                                                 \
+        height, c + r * c_stride + j, c_stride, a + r * a_stride, a_stride, panels + j * depth, m, \
+        n, depth, adds, ahead, &place)
     for (size_t r = 0; r < rows; r += PRODUCT_ROWS) {
         size_t m = rows - r < PRODUCT_ROWS ? rows - r : PRODUCT_ROWS;
         for (size_t j = 0; j < columns; j += PRODUCT_COLUMNS) {
             size_t n = columns - j < PRODUCT_COLUMNS ? columns - j : PRODUCT_COLUMNS;
-            product_block(
-                c + r * c_stride + j, c_stride, a + r * a_stride, a_stride, panels + j * depth, m, n,
-                depth, adds);
+            // The last block as low as its rows allow: texts have 77.
+            if (m <= PRODUCT_ROWS / 4) {
+                BLOCK(PRODUCT_ROWS / 4);
+            } else if (m <= PRODUCT_ROWS / 2) {
+                BLOCK(PRODUCT_ROWS / 2);
+            } else if (m <= PRODUCT_ROWS * 3 / 4) {
+                BLOCK(PRODUCT_ROWS * 3 / 4);
+            } else {
+                BLOCK(PRODUCT_ROWS);
+            }
         }
     }
+#undef BLOCK
 }

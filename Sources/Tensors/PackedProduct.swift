@@ -44,27 +44,32 @@ extension Compute {
                         let rowBytes = layer.inputs * dtype.byteCount
                         let from = weights + column * rowBytes
                         let packed = scratch(worker)
-                        func prefetch(_ rows: UnsafeRawPointer, _ first: Int, _ count: Int) {
-                            refinery_prefetch(
-                                rows + first * dtype.byteCount, count,
-                                min(PackedProduct.depth, layer.inputs - first) * dtype.byteCount,
-                                rowBytes)
+                        func piece(
+                            _ weights: UnsafeRawPointer, _ first: Int, _ rows: Int
+                        ) -> refinery_ahead {
+                            let depth = min(PackedProduct.depth, layer.inputs - first)
+                            return refinery_ahead(
+                                starts: (weights + first * dtype.byteCount, nil, nil, nil),
+                                count: rows > 0 ? 1 : 0, rows: rows,
+                                byte_count: depth * dtype.byteCount, stride: rowBytes)
                         }
                         for first in stride(from: 0, to: layer.inputs, by: PackedProduct.depth) {
                             let depth = min(PackedProduct.depth, layer.inputs - first)
                             refinery_pack_weights(
                                 packed, from, dtype.kernel, columns, layer.inputs, first, depth)
                             let next = first + depth
-                            if next < layer.inputs {
-                                prefetch(from, next, columns)
-                            } else if column + workers * panel < layer.outputs {
-                                // What this worker probably takes next.
-                                prefetch(from + workers * panel * rowBytes, 0, panel)
-                            }
+                            // After its last piece a worker probably takes the panel after the others'.
+                            let later = column + workers * panel
+                            var ahead =
+                                next < layer.inputs
+                                ? piece(from, next, columns)
+                                : piece(
+                                    from + workers * panel * rowBytes, 0,
+                                    max(0, min(panel, layer.outputs - later)))
                             refinery_packed_product(
                                 out.data + start, out.channels,
                                 input.data + row * layer.inputs + first, layer.inputs, packed,
-                                rows, columns, depth, accumulates || first > 0)
+                                rows, columns, depth, accumulates || first > 0, &ahead)
                         }
                         refinery_epilogue(
                             out.data + start, out.channels, out.data + start, out.channels, rows,

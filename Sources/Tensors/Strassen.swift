@@ -197,12 +197,9 @@ extension StrassenProduct {
                     products
                     + (tile - tiles.lowerBound) * Strassen.weightPlanes * Self.productPlane
                 multiply(
-                    tile, columns.count, first: first, depth: depth, weights: scratch, into: sums
-                ) {
-                    if let ahead, tile == tiles.upperBound - 1 {
-                        prefetch(ahead, of: weights, dtype)
-                    }
-                }
+                    tile, columns.count, first: first, depth: depth, weights: scratch,
+                    ahead: tile == tiles.upperBound - 1
+                        ? ahead.map { self.ahead($0, of: weights, dtype) } : nil, into: sums)
                 if isLast {
                     finish(sums, RowTile(tile, tokens: input.tokens), columns)
                 }
@@ -216,38 +213,40 @@ extension StrassenProduct {
         let first: Int
     }
 
-    private func prefetch(
+    /// The same piece of both halves of the inputs.
+    private func ahead(
         _ piece: Piece, of weights: UnsafeRawPointer, _ dtype: WeightTensor.DType
-    ) {
-        let byteCount = min(Strassen.depth, half - piece.first) * dtype.byteCount
+    ) -> refinery_ahead {
         let rowBytes = layer.inputs * dtype.byteCount
-        let columns = piece.columns
-        // The same piece of both halves of the inputs.
-        for input in stride(from: piece.first, to: layer.inputs, by: half) {
-            let start = weights + input * dtype.byteCount
-            refinery_prefetch(
-                start + columns.left * rowBytes, columns.count, byteCount, rowBytes)
-            refinery_prefetch(
-                start + columns.right * rowBytes, columns.rightCount, byteCount, rowBytes)
-        }
+        let left = weights + piece.columns.left * rowBytes + piece.first * dtype.byteCount
+        let right = weights + piece.columns.right * rowBytes + piece.first * dtype.byteCount
+        let other = half * dtype.byteCount
+        // Right columns may be fewer by one or two: what is behind them is fetched for nothing.
+        return refinery_ahead(
+            starts: (left, left + other, right, right + other), count: 4,
+            rows: piece.columns.count,
+            byte_count: min(Strassen.depth, half - piece.first) * dtype.byteCount, stride: rowBytes)
     }
 
     /// Adds one piece of the inputs to a row tile's seven products.
     ///
-    /// - Parameter beforeLast: what to prefetch: earlier, the rows that pass by would push it out again.
+    /// - Parameter ahead: fetched beside the last product: earlier, the rows that pass by would push it out.
     private func multiply(
         _ tile: Int, _ columns: Int, first: Int, depth: Int, weights: UnsafePointer<Float>,
-        into products: UnsafeMutablePointer<Float>, beforeLast: () -> Void
+        ahead: refinery_ahead?, into products: UnsafeMutablePointer<Float>
     ) {
         let row = RowTile(tile, tokens: input.tokens)
         let upper = row.half
         let channels = input.channels
         let a11 = input.image(row.image) + row.first * channels + first
         let sums = self.sums + tile * Strassen.inputPlanes * Tile.rows / 2 * half + first
-        func product(_ plane: Int, _ a: UnsafePointer<Float>, _ stride: Int, rows: Int) {
+        func product(
+            _ plane: Int, _ a: UnsafePointer<Float>, _ stride: Int, rows: Int,
+            ahead: UnsafePointer<refinery_ahead>? = nil
+        ) {
             refinery_packed_product(
                 products + plane * Self.productPlane, columns, a, stride,
-                weights + plane * Self.weightPlane, rows, columns, depth, first > 0)
+                weights + plane * Self.weightPlane, rows, columns, depth, first > 0, ahead)
         }
         func sum(_ index: Int) -> UnsafePointer<Float> {
             UnsafePointer(sums + index * Tile.rows / 2 * half)
@@ -258,8 +257,12 @@ extension StrassenProduct {
         product(3, sum(0), half, rows: upper)
         product(4, sum(1), half, rows: upper)
         product(5, sum(2), half, rows: upper)
-        beforeLast()
-        product(6, a11 + upper * channels + half, channels, rows: row.count - upper)
+        let lower = a11 + upper * channels + half
+        if var ahead {
+            product(6, lower, channels, rows: row.count - upper, ahead: &ahead)
+        } else {
+            product(6, lower, channels, rows: row.count - upper)
+        }
     }
 
     /// The products' sums into `out`, with bias, activation and residual.

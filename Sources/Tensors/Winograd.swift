@@ -18,6 +18,8 @@ enum Winograd {
     static let blockTiles = 128
     /// Channels of filters that are transformed at once.
     static let depth = 80
+    /// The last ones, beside each of whose products a part of the next filters is fetched.
+    static let planesAhead = 4
 
     /// Whether it pays for a convolution of these sizes; by shapes alone, as all tiling.
     static func pays(height: Int, width: Int, inputs: Int, outputs: Int) -> Bool {
@@ -149,17 +151,23 @@ private struct WinogradProduct {
             refinery_winograd_filters(
                 scratch, Self.filterPlane, rows, dtype.kernel, columns, inputs, first, depth)
             let next = first + depth
+            var ahead = refinery_ahead()
+            ahead.rows = columns / Winograd.planesAhead
+            ahead.byte_count = min(Winograd.depth, max(0, inputs - next)) * 9 * dtype.byteCount
+            ahead.stride = rowBytes
             for plane in 0..<Winograd.planes {
-                // Earlier, the inputs that pass by would push them out again.
-                if plane == Winograd.planes - 4, next < inputs {
-                    refinery_prefetch(
-                        rows + next * 9 * dtype.byteCount, columns,
-                        min(Winograd.depth, inputs - next) * 9 * dtype.byteCount, rowBytes)
+                // Earlier, the inputs that pass by would push the filters out again.
+                let part = plane - (Winograd.planes - Winograd.planesAhead)
+                if part >= 0, next < inputs {
+                    ahead.starts.0 =
+                        rows + next * 9 * dtype.byteCount + part * ahead.rows * rowBytes
+                    ahead.count = 1
                 }
                 refinery_packed_product(
                     products + plane * productPlane, columns,
                     transformed + plane * block.count * inputs + first, inputs,
-                    scratch + plane * Self.filterPlane, block.count, columns, depth, first > 0)
+                    scratch + plane * Self.filterPlane, block.count, columns, depth, first > 0,
+                    &ahead)
             }
         }
         forEachImage(of: block) { image, own, before in

@@ -40,6 +40,7 @@ struct ProductKernelTests {
 
     @Test(arguments: [
         (1, 1, 1), (8, 32, 64), (7, 31, 15), (13, 70, 33), (64, 96, 100), (3, 17, 200),
+        (2, 32, 16), (77, 32, 32), (6, 33, 17),
     ])
     func `a product with packed weights is the product`(rows: Int, columns: Int, depth: Int) {
         let a = Self.numbers(rows * (depth + 3), 0.7)
@@ -51,7 +52,7 @@ struct ProductKernelTests {
             var c = [Float](repeating: 7, count: (rows + 1) * stride)
             for adds in [false, true] {
                 refinery_packed_product(
-                    &c, stride, a, depth + 3, panels, rows, columns, depth, adds)
+                    &c, stride, a, depth + 3, panels, rows, columns, depth, adds, nil)
             }
             for row in 0...rows {
                 for column in 0..<stride {
@@ -73,22 +74,54 @@ struct ProductKernelTests {
     }
 
     @Test func `a row's numbers do not depend on the rows beside it`() {
-        let (rows, columns, depth) = (19, 40, 77)
-        let a = Self.numbers(rows * depth, 0.7)
+        let (columns, depth) = (40, 77)
+        let a = Self.numbers(19 * depth, 0.7)
         withEachSet { set in
             let panels = Self.panels(
                 Self.numbers(columns * depth, 1.3), rows: columns, columns: depth)
-            var all = [Float](repeating: 0, count: rows * columns)
-            refinery_packed_product(&all, columns, a, depth, panels, rows, columns, depth, false)
-            for row in 0..<rows {
-                var one = [Float](repeating: 0, count: columns)
+            func product(rows: Range<Int>) -> [Float] {
+                var out = [Float](repeating: 0, count: rows.count * columns)
                 a.withUnsafeBufferPointer {
                     refinery_packed_product(
-                        &one, columns, $0.baseAddress! + row * depth, depth, panels, 1, columns,
-                        depth, false)
+                        &out, columns, $0.baseAddress! + rows.lowerBound * depth, depth, panels,
+                        rows.count, columns, depth, false, nil)
                 }
-                #expect(one == Array(all[row * columns..<(row + 1) * columns]), "\(row), \(set)")
+                return out
             }
+            let ones = (0..<19).map { product(rows: $0..<$0 + 1) }
+            for count in 1...19 {
+                #expect(
+                    product(rows: 0..<count) == ones[..<count].flatMap(\.self), "\(count), \(set)")
+            }
+        }
+    }
+
+    /// More of it than the product has places beside which to fetch it, less, and none.
+    @Test(arguments: [(1, 1, 1), (3, 100, 641), (2, 7, 64), (4, 300, 2000), (0, 0, 0), (1, 5, 0)])
+    func `what is fetched ahead changes nothing`(count: Int, rows: Int, byteCount: Int) {
+        let (height, columns, depth) = (21, 40, 77)
+        let a = Self.numbers(height * depth, 0.7)
+        let weights = [UInt8](repeating: 1, count: rows * (byteCount + 3))
+        withEachSet { set in
+            let panels = Self.panels(
+                Self.numbers(columns * depth, 1.3), rows: columns, columns: depth)
+            func product(_ ahead: UnsafePointer<refinery_ahead>?) -> [Float] {
+                var out = [Float](repeating: 0, count: height * columns)
+                // Also beside no rows, as the lower half of a tile of one row has.
+                for rows in [height, 0] {
+                    refinery_packed_product(
+                        &out, columns, a, depth, panels, rows, columns, depth, false, ahead)
+                }
+                return out
+            }
+            let ahead = weights.withUnsafeBytes { weights in
+                let start = count > 0 ? weights.baseAddress : nil
+                var ahead = refinery_ahead(
+                    starts: (start, start, start, start), count: count, rows: rows,
+                    byte_count: byteCount, stride: byteCount + 3)
+                return product(&ahead)
+            }
+            #expect(ahead == product(nil), "\(set)")
         }
     }
 

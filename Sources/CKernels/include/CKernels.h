@@ -99,11 +99,20 @@ void refinery_pack_weights(
     float *out, const void *in, refinery_dtype dtype, size_t rows, size_t stride, size_t first,
     size_t count);
 
+/// What will be read next from where it takes long: `rows` runs of `byte_count`, `stride` bytes apart, from
+/// each of the first `count` starts.
+typedef struct {
+    const void *starts[4];
+    size_t count;
+    size_t rows, byte_count, stride;
+} refinery_ahead;
+
 /// c = a * panels, or added to c. `a`: [rows, depth], `c`: [rows, columns], their rows `a_stride` and
-/// `c_stride` floats apart; `panels`: as many as `columns` fill.
+/// `c_stride` floats apart; `panels`: as many as `columns` fill. Meanwhile what lies `ahead`, which may be
+/// NULL, is fetched into the core's own cache.
 void refinery_packed_product(
     float *c, size_t c_stride, const float *a, size_t a_stride, const float *panels, size_t rows,
-    size_t columns, size_t depth, bool adds);
+    size_t columns, size_t depth, bool adds, const refinery_ahead *ahead);
 
 // Attention of one head, a few queries at a time. `columns` is the head's dimension.
 
@@ -165,9 +174,6 @@ typedef struct {
 void refinery_strassen_outputs(
     const refinery_strassen_outputs_place *place, const float *products, size_t stride,
     size_t upper_rows, size_t lower_rows);
-
-/// Asks for `rows` runs of `byte_count`, `stride` bytes apart, that will be read soon.
-void refinery_prefetch(const void *data, size_t rows, size_t byte_count, size_t stride);
 
 // Winograd's F(4x4, 3x3): a 4 x 4 tile of outputs from a 6 x 6 tile of inputs in 36 products a channel
 // in place of 144 (Lavin and Gray 2016, section 4.3). Planes are the 36 places of a transformed tile.
