@@ -257,12 +257,9 @@ extension StrassenProduct {
         product(3, sum(0), half, rows: upper)
         product(4, sum(1), half, rows: upper)
         product(5, sum(2), half, rows: upper)
-        let lower = a11 + upper * channels + half
-        if var ahead {
-            product(6, lower, channels, rows: row.count - upper, ahead: &ahead)
-        } else {
-            product(6, lower, channels, rows: row.count - upper)
-        }
+        var ahead = ahead ?? refinery_ahead()
+        product(
+            6, a11 + upper * channels + half, channels, rows: row.count - upper, ahead: &ahead)
     }
 
     /// The products' sums into `out`, with bias, activation and residual.
