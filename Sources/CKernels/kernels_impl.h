@@ -116,6 +116,10 @@ static inline vec activated(vec x, refinery_activation activation) {
     return x;
 }
 
+static inline size_t element_size(refinery_dtype dtype) {
+    return dtype == refinery_dtype_float32 ? sizeof(float) : sizeof(uint16_t);
+}
+
 static inline vec widen_half(const void *p) {
     typedef _Float16 halves __attribute__((ext_vector_type(LANES)));
     half_bits bits = *(const half_bits_unaligned *)p;
@@ -150,7 +154,7 @@ void KERNEL(widen)(float *out, const void *in, refinery_dtype dtype, size_t coun
 void KERNEL(widen_filters)(
     float *out, const void *in, refinery_dtype dtype, size_t rows, size_t channels, size_t taps,
     size_t tap_stride, float *scratch) {
-    size_t element = dtype == refinery_dtype_float32 ? 4 : 2;
+    size_t element = element_size(dtype);
     for (size_t r = 0; r < rows; r++) {
         const uint8_t *row = (const uint8_t *)in + r * channels * taps * element;
         KERNEL(widen)(scratch, row, dtype, channels * taps);

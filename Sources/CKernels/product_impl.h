@@ -86,7 +86,7 @@ static inline __attribute__((always_inline)) void widen_square(
 static __attribute__((noinline)) void widen_rectangle(
     vec out[LANES], const uint8_t *in, refinery_dtype dtype, size_t row_bytes, size_t n,
     size_t depth) {
-    size_t size = dtype == refinery_dtype_float32 ? sizeof(float) : sizeof(uint16_t);
+    size_t size = element_size(dtype);
     uint8_t square[LANES * LANES * sizeof(float)] = {0};
     for (size_t i = 0; i < LANES && i < n; i++) {
         memcpy(square + i * LANES * size, in + i * row_bytes, depth * size);
@@ -99,7 +99,7 @@ static __attribute__((noinline)) void widen_rectangle(
 static inline __attribute__((always_inline)) void widen_transposed(
     vec out[LANES], const void *in, refinery_dtype dtype, size_t first, size_t n, size_t stride,
     size_t column, size_t depth) {
-    size_t size = dtype == refinery_dtype_float32 ? sizeof(float) : sizeof(uint16_t);
+    size_t size = element_size(dtype);
     const uint8_t *from = (const uint8_t *)in + (first * stride + column) * size;
     if (n >= LANES && depth == LANES) {
         widen_square(out, from, dtype, stride * size);

@@ -50,8 +50,8 @@ extension Compute {
                             let depth = min(PackedProduct.depth, layer.inputs - first)
                             return refinery_ahead(
                                 starts: (weights + first * dtype.byteCount, nil, nil, nil),
-                                count: rows > 0 ? 1 : 0, rows: rows,
-                                byte_count: depth * dtype.byteCount, stride: rowBytes)
+                                count: 1, rows: rows, byte_count: depth * dtype.byteCount,
+                                stride: rowBytes)
                         }
                         for first in stride(from: 0, to: layer.inputs, by: PackedProduct.depth) {
                             let depth = min(PackedProduct.depth, layer.inputs - first)

@@ -158,7 +158,7 @@ private struct WinogradProduct {
             for plane in 0..<Winograd.planes {
                 // Earlier, the inputs that pass by would push the filters out again.
                 let part = plane - (Winograd.planes - Winograd.planesAhead)
-                if part >= 0, next < inputs {
+                if part >= 0 {
                     ahead.starts.0 =
                         rows + next * 9 * dtype.byteCount + part * ahead.rows * rowBytes
                     ahead.count = 1

@@ -59,8 +59,8 @@ public final class Connection: HandleOwner {
     private var stallTimer: LoopTimer?
     /// Given to libuv to be queued, since the start.
     private var submittedByteCount = 0
-    /// Called once when the socket is closed, for whoever counts them: before the handler is told, as
-    /// the peer and the system know of it from then on, and the next peer may already be there.
+    /// Called once as the socket is closed, for whoever counts them: before the handler is told, since
+    /// the peer and the system know of it at once, and the next peer may already be there.
     var onClose: (() -> Void)?
 
     private enum State: Equatable {
@@ -239,9 +239,8 @@ public final class Connection: HandleOwner {
         loop.assertCurrent()
         switch state {
         case .new, .open:
-            state = .closing(reachedEnd ? .peer : .local)
+            beginClosing(reachedEnd ? .peer : .local)
             if isTCP { handle.closeWithReset() } else { handle.close() }
-            didCloseSocket()
         // A reset after a shutdown is not allowed.
         case .flushing: end(.local)
         case .closing: break
@@ -255,19 +254,19 @@ public final class Connection: HandleOwner {
 
     private func end(_ reason: CloseReason) {
         if case .closing = state { return }
-        state = .closing(reason == .local && reachedEnd ? .peer : reason)
+        beginClosing(reason == .local && reachedEnd ? .peer : reason)
         handle.close()
-        didCloseSocket()
     }
 
-    private func didCloseSocket() {
+    private func beginClosing(_ reason: CloseReason) {
+        state = .closing(reason)
         onClose?()
         onClose = nil
     }
 
     func loopIsStopping() {
         if case .closing = state { return }
-        state = .closing(.stopped)
+        beginClosing(.stopped)
     }
 
     func handleDidClose() {
@@ -275,8 +274,6 @@ public final class Connection: HandleOwner {
         closeTimer = nil
         stallTimer?.close()
         stallTimer = nil
-        // Where the loop has closed it.
-        didCloseSocket()
         let handler = handler
         self.handler = nil
         guard case .closing(let reason) = state else { return }
